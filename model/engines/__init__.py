@@ -1,0 +1,50 @@
+"""Engines: what runs a member's graph on this machine's cores.
+
+An engine is a module of this package with one function,
+``load(graph: Path, threads: int) -> Network``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from model.errors import EngineUnavailable
+
+ENGINES = ("openvino", "tensorflow")
+
+Pixels = npt.NDArray[np.float32]
+Probabilities = npt.NDArray[np.float32]
+
+
+class Network(Protocol):
+    """A loaded member."""
+
+    def __call__(self, pixels: Pixels) -> Probabilities:
+        """float32 (height, width, 3), RGB 0-255, to float32 (classes,) that sum to 1."""
+
+
+class Engine(Protocol):
+    """The module-level interface of every engine."""
+
+    def load(self, graph: Path, threads: int) -> Network:
+        """Load one frozen graph; it may use ``threads`` cores."""
+
+
+def engine(name: str) -> Engine:
+    """The engine of that name, its package imported only now.
+
+    Raises:
+        EngineUnavailable: no such engine, or its package is not installed.
+    """
+    if name not in ENGINES:
+        raise EngineUnavailable(f"no engine {name!r}; there are {', '.join(ENGINES)}")
+    try:
+        module: Engine = importlib.import_module(f"model.engines.{name}")
+    except ModuleNotFoundError as error:
+        raise EngineUnavailable(f"engine {name!r} needs the package {error.name!r}") from error
+    return module

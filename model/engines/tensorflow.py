@@ -1,0 +1,53 @@
+"""TensorFlow: the reference the other engines are compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from model.engines import Network, Pixels, Probabilities
+from model.errors import BundleInvalid
+
+# A TensorFlow graph is a program that may read and write files. These operations only compute.
+SAFE_OPS = frozenset(
+    {
+        "Add", "AddV2", "AvgPool", "BiasAdd", "Cast", "Const", "Conv2D",
+        "DepthwiseConv2dNative", "FusedBatchNormV3", "Identity", "MatMul", "MaxPool", "Mean",
+        "Mul", "NoOp", "Pad", "Placeholder", "RealDiv", "Relu", "Relu6", "Reshape", "Rsqrt",
+        "Shape", "Sigmoid", "Softmax", "Squeeze", "StridedSlice", "Pack", "Sub",
+    }
+)  # fmt: skip
+
+
+def load(graph: Path, threads: int) -> Network:
+    """Import one frozen graph as one function with a fixed signature.
+
+    Raises:
+        BundleInvalid: not a graph, or one with an operation that does more than compute.
+    """
+    definition = tf.compat.v1.GraphDef()
+    try:
+        definition.ParseFromString(graph.read_bytes())
+    except Exception as error:  # protobuf's DecodeError has moved between releases
+        raise BundleInvalid(f"{graph} is not a TensorFlow graph") from error
+    if unsafe := {node.op for node in definition.node} - SAFE_OPS:
+        raise BundleInvalid(f"{graph} holds operations that are refused: {sorted(unsafe)}")
+    _use(threads)
+    wrapped = tf.compat.v1.wrap_function(
+        lambda: tf.import_graph_def(definition, name=""), signature=[]
+    )
+    function = wrapped.prune("image:0", "probabilities:0")
+
+    def network(pixels: Pixels) -> Probabilities:
+        probabilities: Probabilities = function(tf.constant(pixels[None])).numpy()[0]
+        return probabilities
+
+    return network
+
+
+def _use(threads: int) -> None:
+    """TensorFlow fixes its thread pools at the first operation; later members inherit them."""
+    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)

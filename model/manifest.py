@@ -1,0 +1,106 @@
+"""The manifest: what a bundle says of itself, as ``manifest.json`` at its root."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+FORMAT = 1
+
+
+def _inside_the_folder(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or "\\" in path or "\0" in path:
+        raise ValueError("must be a relative path with forward slashes")
+    if any(part.startswith(".") for part in parts):
+        raise ValueError("must not leave the folder or name a hidden file")
+    return str(PurePosixPath(path))
+
+
+RelativePath = Annotated[str, AfterValidator(_inside_the_folder)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Record(BaseModel):
+    """Unknown keys are refused: a misspelt rule must not be silently ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class File(_Record):
+    """One file of the bundle and its digest."""
+
+    path: RelativePath
+    sha256: Sha256
+
+
+class InputSpec(_Record):
+    """What the network reads: RGB, 0-255 as float32, the whole picture squeezed to this size."""
+
+    height: int = Field(ge=8, le=1024, description="pixels")
+    width: int = Field(ge=8, le=1024, description="pixels")
+    scaling: Literal["rgb-0-255"] = "rgb-0-255"
+
+
+class Member(_Record):
+    """One network: a frozen TensorFlow graph, placeholder ``image`` to ``probabilities``."""
+
+    name: str
+    graph: File
+
+
+class IsNull(_Record):
+    """When the answer is `isnull`: that class wins, or the best class is below the threshold."""
+
+    label: str
+    threshold: float = Field(ge=0, le=1)
+
+
+class Calibration(_Record):
+    """How the averaged probabilities are sharpened (below 1) or softened (above 1)."""
+
+    temperature: float = Field(default=1.0, gt=0)
+
+
+class Golden(_Record):
+    """A picture whose answer is known; loading reads it and compares."""
+
+    image: File
+    answer: str
+
+
+class Manifest(_Record):
+    """The whole manifest. ``accuracy`` and ``provenance`` are for people, the rest is obeyed."""
+
+    format: Literal[1] = FORMAT
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,62}$")
+    labels: tuple[str, ...] = Field(min_length=2, description="line number = class index")
+    input: InputSpec
+    members: tuple[Member, ...] = Field(min_length=1)
+    engines: dict[str, float] = Field(description="engine: agreement with the reference, 0-1")
+    calibration: Calibration = Calibration()
+    isnull: IsNull | None = None
+    golden: tuple[Golden, ...] = Field(min_length=1)
+    accuracy: dict[str, Any]
+    provenance: dict[str, Any]
+    licence: str
+
+    @model_validator(mode="after")
+    def _answers_are_labels(self) -> Manifest:
+        known = set(self.labels)
+        if len(known) != len(self.labels):
+            raise ValueError("a label stands twice")
+        spoken = {golden.answer for golden in self.golden}
+        if self.isnull:
+            spoken.add(self.isnull.label)
+        if unknown := spoken - known:
+            raise ValueError(f"not among the labels: {', '.join(sorted(unknown))}")
+        return self
+
+    def files(self) -> tuple[File, ...]:
+        """Every file the bundle consists of, beside the manifest itself."""
+        graphs = tuple(member.graph for member in self.members)
+        return graphs + tuple(golden.image for golden in self.golden)

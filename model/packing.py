@@ -1,0 +1,58 @@
+"""Packing: makes a bundle out of graphs, golden images and what is known of them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from model.bundle import MANIFEST, Bundle
+from model.manifest import Manifest
+
+
+def pack(
+    destination: Path, graphs: list[Path], golden: Mapping[Path, str], facts: Mapping[str, Any]
+) -> Bundle:
+    """Write a bundle to ``destination``, in place of what may be there, whole or not at all.
+
+    Args:
+        destination: the bundle's folder.
+        graphs: frozen graphs, one per member, in the order in which they are asked.
+        golden: images and their answers.
+        facts: the manifest's other fields, as in ``model.manifest.Manifest``.
+
+    Raises:
+        pydantic.ValidationError: the facts do not make a valid manifest.
+        BundleInvalid: what was written does not verify.
+        OSError: a file cannot be read, or the disk is full; ``destination`` is untouched.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix="packing-") as scratch:
+        folder = Path(scratch, "bundle")
+        members = [
+            {"name": f"member-{number}", "graph": _copy(graph, folder, f"members/{number}.pb")}
+            for number, graph in enumerate(graphs, 1)
+        ]
+        examples = [
+            {"image": _copy(image, folder, f"golden/{number}{image.suffix}"), "answer": answer}
+            for number, (image, answer) in enumerate(golden.items(), 1)
+        ]
+        manifest = Manifest.model_validate({**facts, "members": members, "golden": examples})
+        (folder / MANIFEST).write_text(
+            manifest.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8"
+        )
+        Bundle.open(folder)
+        if destination.exists():
+            destination.rename(Path(scratch, "replaced"))
+        folder.rename(destination)
+    return Bundle.open(destination)
+
+
+def _copy(source: Path, folder: Path, path: str) -> dict[str, str]:
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    return {"path": path, "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
