@@ -1,0 +1,83 @@
+"""The Celery application and the two messages that travel through it."""
+
+from __future__ import annotations
+
+from celery import Celery
+from kombu import Queue
+
+from workers.contract.clock import Deadlines
+from workers.contract.settings import QueueSettings
+
+INFERENCE = "inference"
+READ_TASK = "workers.read"
+PROBE_TASK = "workers.probe"
+
+_settings = QueueSettings()
+
+app = Celery("punctual", broker=_settings.broker_url, include=["workers.tasks"])
+app.conf.update(
+    task_default_queue=INFERENCE,
+    task_queues=[Queue(INFERENCE)],
+    # The ledger keeps the results: one truth, written in the same step that wakes the fronts.
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    # Flower sees every task under its uuid. The image itself never shows: see `enqueue`.
+    worker_send_task_events=True,
+    # How many messages a worker takes is decided in workers/consumer.py.
+    worker_consumer="workers.consumer:Consumer",
+    worker_prefetch_multiplier=1,
+    worker_enable_prefetch_count_reduction=False,
+    # A lost worker's request is taken over through the ledger, which knows who still wants it.
+    # Celery's own redelivery would repeat it for nobody.
+    task_acks_late=False,
+    # How long the parent waits for a dead process's last words before it counts it as lost.
+    worker_lost_wait=0.2,
+    # Loading and warming a large ensemble may take longer than Celery's 4 seconds.
+    worker_proc_alive_timeout=300.0,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "socket_connect_timeout": _settings.redis_timeout_ms / 1000,
+        "socket_timeout": max(1.0, _settings.redis_timeout_ms / 1000),
+        "health_check_interval": 2,
+        # One list per queue: kombu's four emulated priorities would cost three more keys a poll.
+        "priority_steps": [0],
+    },
+)
+
+
+def enqueue(
+    uuid: str, image: str, fingerprint: str, place: int, sent_ms: int, deadlines: Deadlines
+) -> None:
+    """Publish one image under the caller's uuid.
+
+    Never with ``expires``, and never followed by ``revoke``: either makes worker processes
+    discard every later message of that id for three hours, and callers do re-send.
+
+    Raises:
+        kombu.exceptions.OperationalError: Redis is away.
+    """
+    app.send_task(
+        READ_TASK,
+        task_id=uuid,
+        kwargs={
+            "image": image,
+            "fingerprint": fingerprint,
+            "place": place,
+            "sent_ms": sent_ms,
+            "deadlines": deadlines,
+        },
+        argsrepr="()",
+        kwargsrepr=f"{{'image': <{len(image)} base64 characters>, 'deadlines': {[*deadlines]}}}",
+        retry=False,
+    )
+
+
+def enqueue_probe() -> None:
+    """Publish a probe: a worker that completes it proves that the whole path is alive.
+
+    Raises:
+        kombu.exceptions.OperationalError: Redis is away.
+    """
+    app.send_task(PROBE_TASK, retry=False)

@@ -1,0 +1,77 @@
+"""Readiness: are there workers, and has one lately completed anything?
+
+A worker can be connected to Redis and yet consume nothing. So being ready rests on a completed
+task. When there is no traffic, the fronts send probes, at most one a second among all of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from redis import Redis
+
+from workers.contract.clock import Clock
+from workers.contract.ledger import COMPLETED, COUNTS, WORKERS
+from workers.contract.queue import INFERENCE
+from workers.contract.settings import QueueSettings
+
+_PROBE_TURN = "punctual:probe-turn"
+_PROBE_EVERY_MS = 1_000
+_FORGET_WORKERS_AFTER_MS = 60_000
+
+
+class Status(NamedTuple):
+    """What is known of the workers at one moment."""
+
+    workers: int = 0
+    idle_ms: int | None = None
+    queue_length: int = 0
+    executions: int = 0
+    dropped: int = 0
+    ready: bool = False
+
+
+class Readiness:
+    """Written by workers, read by fronts. Methods raise ``redis.RedisError`` when Redis is away."""
+
+    def __init__(self, redis: Redis, settings: QueueSettings, clock: Clock) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._clock = clock
+
+    def beat(self, worker: str) -> None:
+        """A worker process has its ensemble loaded and lives."""
+        now_ms = self._clock()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(WORKERS, {worker: now_ms})
+            pipeline.zremrangebyscore(WORKERS, "-inf", now_ms - _FORGET_WORKERS_AFTER_MS)
+            pipeline.execute()
+
+    def leave(self, worker: str) -> None:
+        """A worker process stops, in order."""
+        self._redis.zrem(WORKERS, worker)
+
+    def completed(self) -> None:
+        """A worker has just completed a probe."""
+        self._redis.set(COMPLETED, self._clock())
+
+    def status(self) -> Status:
+        """What is known now."""
+        now_ms = self._clock()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zcount(WORKERS, now_ms - self._settings.lease_ms, "+inf")
+            pipeline.get(COMPLETED)
+            pipeline.llen(INFERENCE)
+            pipeline.hmget(COUNTS, "executions", "dropped")
+            workers, completed, queue_length, counts = pipeline.execute()
+        idle_ms = now_ms - int(completed) if completed else None
+        recent = idle_ms is not None and idle_ms <= self._settings.ready_within_ms
+        executions, dropped = (int(count or 0) for count in counts)
+        return Status(workers, idle_ms, queue_length, executions, dropped, recent and workers > 0)
+
+    def take_probe_turn(self, status: Status) -> bool:
+        """Whether the caller should send a probe: workers idle, none waiting, nobody else did."""
+        recent = status.idle_ms is not None and status.idle_ms < _PROBE_EVERY_MS
+        if recent or status.queue_length or not status.workers:
+            return False
+        return bool(self._redis.set(_PROBE_TURN, 1, nx=True, px=_PROBE_EVERY_MS))

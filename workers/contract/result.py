@@ -1,0 +1,43 @@
+"""The result of a task, as it is kept in the ledger and told to every front that waits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a task ended."""
+
+    ANSWERED = "answered"
+    UNREADABLE = "unreadable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished request.
+
+    ``text`` is the answer, or for the other outcomes what the caller should know.
+    ``queue_us`` and ``compute_us`` are microseconds; ``finished_s`` is in epoch seconds.
+    """
+
+    outcome: Outcome
+    text: str
+    bundle: str
+    members: int
+    of_members: int
+    queue_us: int
+    compute_us: int
+    finished_s: int
+
+    def to_json(self) -> str:
+        """The wire form: about 150 bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Result:
+        """The inverse of ``to_json``."""
+        fields = json.loads(text)
+        return cls(**{**fields, "outcome": Outcome(fields["outcome"])})

@@ -1,0 +1,69 @@
+"""Heartbeat: tells the ledger that this process lives, and renews the lease of what it runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import RedisError
+
+from workers.contract.ledger import Ledger
+from workers.contract.readiness import Readiness
+
+logger = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """A daemon thread. Engines release the GIL while they compute, so it beats meanwhile."""
+
+    def __init__(self, worker: str, ledger: Ledger, readiness: Readiness, lease_ms: int) -> None:
+        self._worker = worker
+        self._ledger = ledger
+        self._readiness = readiness
+        # Three beats may be lost before the lease is.
+        self._period_s = lease_ms / 4 / 1000
+        self._held: tuple[str, int] | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a first beat before this returns."""
+        self._beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and take the worker off the list."""
+        self._stopped.set()
+        self._thread.join()
+        try:
+            self._readiness.leave(self._worker)
+        except RedisError:
+            logger.warning("Redis is away: this worker's last beat will run out by itself")
+
+    @contextmanager
+    def holding(self, uuid: str, place: int) -> Iterator[None]:
+        """Renew the lease of one request for the length of the block."""
+        self._held = (uuid, place)
+        try:
+            yield
+        finally:
+            self._held = None
+
+    def _run(self) -> None:
+        parent = os.getppid()
+        while not self._stopped.wait(self._period_s):
+            if os.getppid() != parent and self._held is None:
+                # Killed, the parent could not stop this process; it gets no more work.
+                os._exit(os.EX_UNAVAILABLE)
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
+            self._readiness.beat(self._worker)
+            if held := self._held:
+                self._ledger.renew(*held)
+        except RedisError as error:
+            logger.warning("Redis is away, no heartbeat: %s", error)

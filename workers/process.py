@@ -1,0 +1,120 @@
+"""The worker process: pinned to its cores, with a loaded ensemble, before it takes any work.
+
+Celery forks its processes and calls `start` in each. Engines are imported only there: threads
+and locks of an inference runtime do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from typing import Any
+
+from billiard import current_process
+from celery.exceptions import WorkerLostError
+from celery.signals import celeryd_after_setup, task_failure, worker_process_init
+from celery.signals import worker_process_shutdown as worker_process_stop
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from workers.contract.clock import wall_clock_ms
+from workers.contract.ledger import Ledger
+from workers.contract.queue import READ_TASK
+from workers.contract.readiness import Readiness
+from workers.cores import container_quota, share
+from workers.heartbeat import Heartbeat
+from workers.reader import Reader
+from workers.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+# A finished answer waits this long for a Redis that restarts, rather than being computed again.
+_RETRY_EVERY_S = 0.1
+_RETRIES = 100
+
+
+class Process:
+    """What one worker process holds; there is one instance in each."""
+
+    reader: Reader
+    heartbeat: Heartbeat
+
+    def __init__(self) -> None:
+        self.processes = 1
+
+    def start(self) -> None:
+        """Pin, load, warm, then announce."""
+        settings = WorkerSettings()
+        part = share(
+            getattr(current_process(), "index", 0),
+            self.processes,
+            os.sched_getaffinity(0),
+            container_quota(),
+        )
+        part.take()
+
+        from model.ensemble import Ensemble
+
+        ensemble = Ensemble.load(settings.bundle, settings.engine, part.threads)
+        redis = connect(settings)
+        worker = f"{socket.gethostname()}:{os.getpid()}"
+        ledger = Ledger(redis, settings, wall_clock_ms)
+        readiness = Readiness(redis, settings, wall_clock_ms)
+        self.heartbeat = Heartbeat(worker, ledger, readiness, settings.lease_ms)
+        self.reader = Reader(ensemble, ledger, readiness, self.heartbeat, wall_clock_ms)
+        self.heartbeat.start()
+        logger.info(
+            "%s reads with %s on %s, %d members, cores %s",
+            worker,
+            ensemble.bundle.id,
+            settings.engine,
+            ensemble.size,
+            sorted(part.cores) or f"any {part.threads}",
+        )
+
+
+process = Process()
+
+
+def connect(settings: WorkerSettings) -> Redis:
+    """A client that outlives a restart of Redis."""
+    timeout_s = max(1.0, settings.redis_timeout_ms / 1000)
+    return Redis.from_url(
+        settings.broker_url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(ConstantBackoff(_RETRY_EVERY_S), _RETRIES),
+    )
+
+
+@celeryd_after_setup.connect
+def _count_processes(instance: Any, **_: Any) -> None:
+    process.processes = instance.concurrency
+
+
+@worker_process_init.connect
+def _start(**_: Any) -> None:
+    try:
+        process.start()
+    except Exception as error:
+        # Celery would log this and let a process without an ensemble take work.
+        logger.critical("this worker cannot serve: %s", error, exc_info=True)
+        os.kill(os.getppid(), signal.SIGTERM)
+        os._exit(os.EX_CONFIG)
+
+
+@worker_process_stop.connect
+def _stop(**_: Any) -> None:
+    process.heartbeat.stop()
+
+
+@task_failure.connect
+def _lost(sender: Any, task_id: str, exception: BaseException, kwargs: Any, **_: Any) -> None:
+    """Runs in the parent when a process died: its request need not wait for the lease."""
+    if sender.name == READ_TASK and isinstance(exception, WorkerLostError):
+        settings = WorkerSettings()
+        with connect(settings) as redis:
+            Ledger(redis, settings, wall_clock_ms).abandon(task_id, kwargs["place"])

@@ -1,0 +1,35 @@
+"""The tasks: what a message of the queue makes a worker process do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workers.consumer import TakeWhatCanStart
+from workers.contract.clock import Deadlines
+from workers.contract.queue import PROBE_TASK, READ_TASK, app
+from workers.process import process
+
+app.steps["consumer"].add(TakeWhatCanStart)
+
+
+@app.task(name=READ_TASK, bind=True)
+def read(
+    self: Any, *, image: str, fingerprint: str, place: int, sent_ms: int, deadlines: list[int]
+) -> Mapping[str, Any]:
+    """Read one image. The task's id is the caller's uuid."""
+    return process.reader.read(
+        self.request.id,
+        image=image,
+        fingerprint=fingerprint,
+        place=place,
+        sent_ms=sent_ms,
+        deadlines=Deadlines(*deadlines),
+    )
+
+
+# Without events: a probe a second would drown the callers' tasks in Flower.
+@app.task(name=PROBE_TASK, send_events=False)
+def probe() -> None:
+    """Prove that this worker reads: one golden image, all the way."""
+    process.reader.probe()
