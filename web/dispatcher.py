@@ -1,0 +1,121 @@
+"""The dispatcher: brings one request to its answer before its clock runs out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+from web.body import InferenceRequest
+from web.listener import Listener, Waiter
+from web.problems import (
+    AnswerLate,
+    EngineFailed,
+    ImageUnreadable,
+    RedisAway,
+    UuidConflict,
+    WorkersAway,
+)
+from web.pulse import Pulse
+from workers.contract.clock import Clock, Deadlines
+from workers.contract.ledger import Ledger, Verdict
+from workers.contract.queue import enqueue
+from workers.contract.result import Outcome, Result
+
+
+class Source(StrEnum):
+    """Where an answer came from."""
+
+    COMPUTED = "computed"
+    JOINED = "joined"
+    KEPT = "kept"
+
+
+_SOURCES = {
+    Verdict.ENQUEUE: Source.COMPUTED,
+    Verdict.JOINED: Source.JOINED,
+    Verdict.KEPT: Source.KEPT,
+}
+
+
+class Answer(NamedTuple):
+    """A result and where it came from."""
+
+    result: Result
+    source: Source
+
+
+class Dispatcher:
+    """Admits, enqueues, waits, and looks again."""
+
+    def __init__(self, ledger: Ledger, listener: Listener, pulse: Pulse, clock: Clock) -> None:
+        self._ledger = ledger
+        self._listener = listener
+        self._pulse = pulse
+        self._clock = clock
+
+    def answer(self, request: InferenceRequest, deadlines: Deadlines) -> Answer:
+        """The answer, computed once whatever number of copies arrive.
+
+        Raises:
+            Problem: any of those this module imports; ``AnswerLate`` at ``answer_by_ms``.
+        """
+        _ = self._pulse.status
+        try:
+            with self._listener.waiter(request.uuid) as waiter:
+                answer = self._wait(request, deadlines, waiter)
+        except (RedisError, OperationalError) as error:
+            raise RedisAway from error
+        match answer.result.outcome:
+            case Outcome.UNREADABLE:
+                raise ImageUnreadable(answer.result.text)
+            case Outcome.FAILED:
+                raise EngineFailed(f"{answer.result.text}. Send the same request again.")
+        return answer
+
+    def _wait(self, request: InferenceRequest, deadlines: Deadlines, waiter: Waiter) -> Answer:
+        """Admit, wait to be told, and look again whenever the lease may have run out."""
+        source: Source | None = None
+        while True:
+            admission = self._ledger.admit(
+                request.uuid,
+                request.fingerprint,
+                deadlines.drop_after_ms,
+                self._listener.channel,
+            )
+            match admission.verdict:
+                case Verdict.CONFLICT:
+                    raise UuidConflict(
+                        "Another image came with this esun_uuid. Use a new esun_uuid for a new "
+                        "image, and the same image for a re-send."
+                    )
+                case Verdict.EXHAUSTED:
+                    raise EngineFailed(
+                        "Every worker that tried this image died. Check the image; a new "
+                        "esun_uuid tries it again."
+                    )
+                case Verdict.UNREADY:
+                    raise WorkersAway
+                case Verdict.ENQUEUE:
+                    enqueue(
+                        request.uuid,
+                        request.image,
+                        request.fingerprint,
+                        admission.place,
+                        self._clock(),
+                        deadlines,
+                    )
+            source = source or _SOURCES[admission.verdict]
+            result = admission.result
+            if result is None:
+                until_ms = min(deadlines.answer_by_ms, admission.look_again_ms)
+                result = waiter.wait(max(0, until_ms - self._clock()) / 1000)
+            if result is None and self._clock() >= deadlines.answer_by_ms:
+                # Whatever the subscription missed is in the ledger.
+                result = self._ledger.result(request.uuid)
+                if result is None:
+                    raise AnswerLate
+            if result is not None:
+                return Answer(result, source)

@@ -1,0 +1,26 @@
+"""``/livez`` and ``/readyz``, for whoever starts, restarts or routes to this front."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from web.problems import WorkersAway
+from web.pulse import Pulse
+
+
+def health_blueprint(pulse: Pulse) -> Blueprint:
+    """Alive is the process; ready is the whole path to a worker that completes tasks."""
+    blueprint = Blueprint("health", __name__)
+
+    @blueprint.get("/livez")
+    def livez() -> Response:
+        return jsonify(status="alive")
+
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        status = pulse.status
+        if not status.ready:
+            raise WorkersAway
+        return jsonify(status="ready", workers=status.workers, queue_length=status.queue_length)
+
+    return blueprint

@@ -1,0 +1,84 @@
+"""``POST /inference``: one image in, one answer out, on time."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+from flask import Blueprint, Response, g, json, request
+
+from web.body import InferenceRequest
+from web.dispatcher import Answer, Dispatcher, Source
+from web.metrics import Metrics
+from web.prefer import applied, preferred_wait_ms
+from web.settings import WebSettings
+from workers.contract.clock import Clock, Deadlines
+
+logger = logging.getLogger(__name__)
+
+
+def inference_blueprint(
+    settings: WebSettings, dispatcher: Dispatcher, metrics: Metrics, clock: Clock
+) -> Blueprint:
+    """The contest's contract; docs/HTTP.md shows every exchange."""
+    blueprint = Blueprint("inference", __name__)
+
+    @blueprint.post("/inference")
+    def inference() -> Response:
+        g.arrival_ms = clock()
+        g.preferred_ms = preferred_wait_ms(request.headers.getlist("Prefer"))
+        asked = InferenceRequest.parse(request.get_data(cache=False), settings.max_image_bytes)
+        g.retry = asked.retry
+        deadlines = Deadlines.after(
+            g.arrival_ms,
+            wait_ms=g.preferred_ms or settings.answer_within_ms,
+            useful_for_ms=settings.useful_for_ms,
+            drop_after_ms=settings.drop_after_ms,
+        )
+        answer = dispatcher.answer(asked, deadlines)
+        g.source = answer.source
+        return _reply(asked.uuid, answer, settings)
+
+    @blueprint.after_request
+    def _account(response: Response) -> Response:
+        took_ms = clock() - g.arrival_ms
+        source = g.get("source", "none")
+        metrics.observe(response.status_code, source, took_ms)
+        logger.info(
+            "uuid=%s status=%d source=%s took_ms=%d retry=%s",
+            g.get("uuid"),
+            response.status_code,
+            source,
+            took_ms,
+            g.get("retry"),
+        )
+        if g.preferred_ms is not None:
+            response.headers["Preference-Applied"] = applied(g.preferred_ms)
+        return response
+
+    return blueprint
+
+
+def _reply(uuid: str, answer: Answer, settings: WebSettings) -> Response:
+    """The four fields of the contract, and in headers how the answer came about.
+
+    The timestamp is the moment the answer was made. So every copy of a uuid gets the same body.
+    """
+    result = answer.result
+    timestamp = result.finished_s
+    proof = f"{settings.captain_email}{timestamp}{settings.salt.get_secret_value()}"
+    body = {
+        "esun_uuid": uuid,
+        "server_uuid": hashlib.sha256(proof.encode()).hexdigest(),
+        "server_timestamp": timestamp,
+        "answer": result.text,
+    }
+    response = Response(json.dumps(body, ensure_ascii=False), content_type="application/json")
+    queue_ms, compute_ms = result.queue_us / 1000, result.compute_us / 1000
+    if answer.source is Source.KEPT:
+        queue_ms = compute_ms = 0.0
+    response.headers["Server-Timing"] = f"queue;dur={queue_ms:g}, compute;dur={compute_ms:g}"
+    response.headers["Punctual-Source"] = answer.source
+    response.headers["Punctual-Bundle"] = result.bundle
+    response.headers["Punctual-Members"] = f"{result.members}/{result.of_members}"
+    return response

@@ -1,0 +1,116 @@
+"""The listener: one subscription per process that wakes whoever waits for a result.
+
+A thread reads the channel of this front. Each waiting request has an Event of its own, so a
+wake-up costs the same whether one waits or a thousand, and a request that gives up leaves
+nothing behind in Redis.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import Redis, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from workers.contract.ledger import Notice
+from workers.contract.result import Result
+
+logger = logging.getLogger(__name__)
+
+_RECONNECT_EVERY_S = 0.1
+_POLL_S = 1.0
+_MAX_UNANSWERED = 2
+
+
+class Waiter:
+    """One waiting request."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._result: Result | None = None
+
+    def tell(self, result: Result | None) -> None:
+        """Wake the request, with its result or without one to make it look again."""
+        self._result = result
+        self._event.set()
+
+    def wait(self, timeout_s: float) -> Result | None:
+        """The result, or None when it is time to look again."""
+        self._event.wait(timeout_s)
+        self._event.clear()
+        return self._result
+
+
+class Listener:
+    """Owns the subscription and knows the waiting requests of this process."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.channel = f"punctual:front:{secrets.token_hex(8)}"
+        self._redis = redis
+        self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen. Requests that start to wait earlier are woken at the subscription."""
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return sum(len(waiters) for waiters in self._waiters.values())
+
+    @contextmanager
+    def waiter(self, uuid: str) -> Iterator[Waiter]:
+        """Be told of one uuid's result for the length of the block."""
+        waiter = Waiter()
+        self._waiters[uuid].add(waiter)
+        try:
+            yield waiter
+        finally:
+            waiters = self._waiters[uuid]
+            waiters.discard(waiter)
+            if not waiters:
+                del self._waiters[uuid]
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._listen()
+            except RedisError as error:
+                logger.warning("the subscription broke, making a new one: %s", error)
+                time.sleep(_RECONNECT_EVERY_S)
+
+    def _listen(self) -> None:
+        with self._redis.pubsub() as subscription:
+            subscription.subscribe(self.channel)
+            unanswered = 0
+            while True:
+                message = subscription.get_message(timeout=_POLL_S)
+                if message is None:
+                    # A half-open connection takes every ping and answers none.
+                    if unanswered == _MAX_UNANSWERED:
+                        raise RedisConnectionError("Redis is silent")
+                    subscription.ping()
+                    unanswered += 1
+                    continue
+                unanswered = 0
+                if message["type"] == "subscribe":
+                    # What was published before this moment was not heard.
+                    self._wake_everybody()
+                elif message["type"] == "message":
+                    self._tell(Notice.parse(message["data"]))
+
+    def _tell(self, notice: Notice) -> None:
+        for waiter in tuple(self._waiters.get(notice.uuid, ())):
+            waiter.tell(notice.result)
+
+    def _wake_everybody(self) -> None:
+        for waiters in tuple(self._waiters.values()):
+            for waiter in tuple(waiters):
+                waiter.tell(None)

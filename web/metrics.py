@@ -1,0 +1,101 @@
+"""Metrics for Prometheus: what this front answered, and what it knows of the workers.
+
+With PROMETHEUS_MULTIPROC_DIR set, the counters of all processes of a front are added up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+from flask import Blueprint, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from web.problems import RedisAway
+from web.pulse import Pulse
+
+_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The metrics of one front process."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        own = CollectorRegistry()
+        self._answers = Counter(
+            "punctual_responses_total",
+            "Replies of POST /inference.",
+            ("status", "source"),
+            registry=own,
+        )
+        self._seconds = Histogram(
+            "punctual_response_seconds",
+            "Time from arrival to reply of POST /inference.",
+            ("source",),
+            buckets=_BUCKETS_S,
+            registry=own,
+        )
+        self._registry = own
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            self._registry = CollectorRegistry()
+            MultiProcessCollector(self._registry)
+        self._registry.register(_Queue(pulse))
+
+    def observe(self, status: int, source: str, took_ms: int) -> None:
+        """Account for one reply."""
+        self._answers.labels(str(status), source).inc()
+        self._seconds.labels(source).observe(took_ms / 1000)
+
+    def blueprint(self) -> Blueprint:
+        """``GET /metrics``."""
+        blueprint = Blueprint("metrics", __name__)
+
+        @blueprint.get("/metrics")
+        def metrics() -> Response:
+            return Response(generate_latest(self._registry), content_type=CONTENT_TYPE_LATEST)
+
+        return blueprint
+
+
+class _Queue:
+    """Read from Redis by the pulse, the same for every front."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+
+    def collect(self) -> Iterator[Metric]:
+        """The families; without Redis only the fact that it is away."""
+        status = None
+        with suppress(RedisAway):
+            status = self._pulse.status
+        yield GaugeMetricFamily(
+            "punctual_redis_up", "Whether Redis answers, 0 or 1.", value=float(status is not None)
+        )
+        if status is None:
+            return
+        yield GaugeMetricFamily(
+            "punctual_ready", "Whether a worker has lately completed a task.", value=status.ready
+        )
+        yield GaugeMetricFamily(
+            "punctual_workers", "Worker processes with a loaded ensemble.", value=status.workers
+        )
+        yield GaugeMetricFamily(
+            "punctual_queue_length", "Messages that wait for a worker.", value=status.queue_length
+        )
+        yield CounterMetricFamily(
+            "punctual_executions_total", "Images computed.", value=status.executions
+        )
+        yield CounterMetricFamily(
+            "punctual_dropped_total",
+            "Messages dropped because nobody could want them any more.",
+            value=status.dropped,
+        )

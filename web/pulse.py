@@ -1,0 +1,64 @@
+"""The pulse: a thread that keeps asking Redis how things are, so that requests need not.
+
+While it gets no reply, requests are refused at once instead of each waiting for a dead socket.
+While all is idle, it sends the probes that readiness rests on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+from web.problems import RedisAway
+from workers.contract.queue import enqueue_probe
+from workers.contract.readiness import Readiness, Status
+
+logger = logging.getLogger(__name__)
+
+_PERIOD_S = 0.2
+
+
+class Pulse:
+    """What this front process knows of Redis and the workers, a fifth of a second old at most."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+        self._status: Status | None = None
+        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a first look before this returns."""
+        self._look()
+        self._thread.start()
+
+    @property
+    def status(self) -> Status:
+        """The latest status.
+
+        Raises:
+            RedisAway: the latest look got no reply.
+        """
+        if self._status is None:
+            raise RedisAway
+        return self._status
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_PERIOD_S)
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            status = self._readiness.status()
+            if self._readiness.take_probe_turn(status):
+                enqueue_probe()
+        except (RedisError, OperationalError) as error:
+            if self._status is not None:
+                logger.warning("Redis is away: %s", error)
+            self._status = None
+        else:
+            self._status = status
