@@ -7,8 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-FORMAT = 1
-
 
 def _inside_the_folder(path: str) -> str:
     parts = PurePosixPath(path).parts
@@ -74,7 +72,7 @@ class Golden(_Record):
 class Manifest(_Record):
     """The whole manifest. ``accuracy`` and ``provenance`` are for people, the rest is obeyed."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,62}$")
     labels: tuple[str, ...] = Field(min_length=2, description="line number = class index")

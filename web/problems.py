@@ -63,7 +63,7 @@ class ImageUnreadable(Problem):
 
 
 class UuidConflict(Problem):
-    """This uuid came with another image before."""
+    """The same uuid came with another image before."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = "uuid-conflict"

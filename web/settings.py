@@ -11,7 +11,10 @@ class WebSettings(QueueSettings):
     """What the front promises to its callers."""
 
     answer_within_ms: int = Field(
-        900, ge=50, le=30_000, description="a caller without Prefer: wait gets its reply by then, ms"
+        900,
+        ge=50,
+        le=30_000,
+        description="a caller without Prefer: wait gets its reply by then, ms",
     )
     useful_for_ms: int = Field(
         3_000, ge=50, description="the last re-send of a caller ends this long after arrival, ms"

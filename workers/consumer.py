@@ -22,7 +22,7 @@ class Consumer(CeleryConsumer):
         return super().ensure_connected(conn)
 
 
-class TakeWhatCanStart(bootsteps.StartStopStep):  # type: ignore[misc]
+class TakeWhatCanStart(bootsteps.StartStopStep):
     """Take a message only for a process that is up and free, and leave the rest in Redis.
 
     There any other worker can have them. Celery's own ``worker_disable_prefetch`` counts

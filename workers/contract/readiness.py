@@ -1,4 +1,4 @@
-"""Readiness: are there workers, and has one lately completed anything?
+"""Readiness: whether there are workers, and one has lately completed anything.
 
 A worker can be connected to Redis and yet consume nothing. So being ready rests on a completed
 task. When there is no traffic, the fronts send probes, at most one a second among all of them.
