@@ -8,9 +8,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from flask import g
+from flask import Request, g
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from web.problems import BodyTooLarge, FieldInvalid, NotJson
 
@@ -51,7 +52,7 @@ class InferenceRequest:
     retry: int | None
 
     @classmethod
-    def parse(cls, body: bytes, max_image_bytes: int) -> Self:
+    def read(cls, request: Request, max_image_bytes: int) -> Self:
         """Read a body as JSON, whatever its content type said.
 
         Raises:
@@ -59,10 +60,20 @@ class InferenceRequest:
             FieldInvalid: 422, a field is missing or wrong, or the base64 is.
             BodyTooLarge: 413, the image is over the limit.
         """
+        too_large = BodyTooLarge(
+            f"The image is over {max_image_bytes:,} bytes. Send a smaller one."
+        )
+        try:
+            body = request.get_data(cache=False)
+        except RequestEntityTooLarge as error:
+            raise too_large from error
+        # A chunked body is cut off at the limit without an error.
+        if len(body) >= max_body_bytes(max_image_bytes):
+            raise too_large
         fields = _fields(_json(body))
         image = _base64(fields.image)
         if len(image) > max_image_bytes:
-            raise BodyTooLarge(f"The image is over {max_image_bytes:,} bytes. Send a smaller crop.")
+            raise too_large
         fingerprint = hashlib.sha256(image).hexdigest()
         return cls(fields.esun_uuid, fields.image, fingerprint, fields.retry)
 

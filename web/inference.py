@@ -28,7 +28,7 @@ def inference_blueprint(
     def inference() -> Response:
         g.arrival_ms = clock()
         g.preferred_ms = preferred_wait_ms(request.headers.getlist("Prefer"))
-        asked = InferenceRequest.parse(request.get_data(cache=False), settings.max_image_bytes)
+        asked = InferenceRequest.read(request, settings.max_image_bytes)
         g.retry = asked.retry
         deadlines = Deadlines.after(
             g.arrival_ms,

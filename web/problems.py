@@ -130,7 +130,8 @@ def register_problems(app: Flask) -> None:
     def _http_exception(error: HTTPException) -> Response:
         status = HTTPStatus(error.code or 500)
         original = error.get_response()
-        response = _document(status, "http", status.phrase, error.description or status.phrase)
+        type_ = status.phrase.lower().replace(" ", "-")
+        response = _document(status, type_, status.phrase, error.description or status.phrase)
         for name in ("Allow", "Retry-After"):
             if name in original.headers:
                 response.headers[name] = original.headers[name]

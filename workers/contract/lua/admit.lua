@@ -29,7 +29,7 @@ local function want()
   if tonumber(entry[8] or 0) < tonumber(ARGV[3]) then
     redis.call('HSET', KEYS[1], 'drop_after', ARGV[3])
     -- A minute over: the entry must outlive a task that starts at the last moment.
-    redis.call('PEXPIREAT', KEYS[1], tonumber(ARGV[3]) + 60000)
+    redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[3]) - now + 60000)
   end
 end
 

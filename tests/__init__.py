@@ -1,0 +1,1 @@
+"""Tests with the real parts: a Redis process, Celery workers, gunicorn."""

@@ -1,0 +1,158 @@
+"""The whole service for a test: Redis, Celery workers and gunicorn, as processes."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+from PIL import Image, ImageDraw
+
+from tests.redis_process import RedisProcess, free_port
+from workers.contract.ledger import COUNTS
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE: dict[str, Any] = json.loads((ROOT / "docs" / "sample-request.json").read_text())
+SAMPLE_ANSWER = "德"
+
+
+class Service:
+    """A service of the test's own. Keyword arguments become environment variables."""
+
+    def __init__(self, folder: Path, *, app: str = "workers", **environment: str) -> None:
+        self.folder = folder
+        self.redis = RedisProcess(folder / "redis")
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._app = app
+        self._environment = {
+            **os.environ,
+            "REDIS_URL": self.redis.url,
+            "WEB_BIND": f"127.0.0.1:{self.port}",
+            "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+            **environment,
+        }
+        self._log = (folder / "service.log").open("ab")
+        self._processes: list[psutil.Popen] = []
+
+    def start(self, concurrency: int = 2) -> None:
+        """Start all and wait until ready."""
+        self.redis.start()
+        self.start_front()
+        self.start_workers(concurrency)
+        self.wait_until_ready()
+
+    def start_front(self) -> None:
+        """Start gunicorn and wait until it is alive."""
+        self.front = self._spawn("gunicorn", "-c", "deploy/gunicorn.conf.py")
+        self.wait_for("/livez", 200)
+
+    def start_workers(self, concurrency: int = 2) -> psutil.Popen:
+        """Start a Celery worker of so many processes."""
+        self.workers = self._spawn(
+            *("celery", "-A", self._app, "worker", "--concurrency", str(concurrency)),
+            *("--loglevel", "INFO", "-n", f"{uuid.uuid4().hex}@%h"),
+            *("--without-gossip", "--without-mingle"),
+        )
+        return self.workers
+
+    def _spawn(self, program: str, *arguments: str) -> psutil.Popen:
+        process = psutil.Popen(
+            [str(Path(sys.executable).with_name(program)), *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End everything, so that nothing is left running."""
+        for process in reversed(self._processes):
+            end(process)
+        self.redis.stop()
+        self._log.close()
+
+    def wait_for(self, path: str, status: int, within_s: float = 60) -> requests.Response:
+        """Poll a path until it answers with the status."""
+        until = time.monotonic() + within_s
+        while True:
+            with contextlib.suppress(requests.RequestException):
+                response = requests.get(self.url + path, timeout=5)
+                if response.status_code == status:
+                    return response
+            if time.monotonic() > until:
+                raise TimeoutError(f"{path} is not {status}; see {self.folder}/service.log")
+            time.sleep(0.05)
+
+    def wait_until_ready(self, within_s: float = 60) -> None:
+        """Poll /readyz."""
+        self.wait_for("/readyz", 200, within_s)
+
+    def post(self, body: Any = None, timeout_s: float = 40, **headers: str) -> requests.Response:
+        """POST /inference; a dict is sent as JSON, bytes as they are."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.post(f"{self.url}/inference", data, headers=headers, timeout=timeout_s)
+
+    def executions(self) -> int:
+        """How many images the workers have computed."""
+        return int(self.redis.client.hget(COUNTS, "executions") or 0)
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """The processes that hold an ensemble."""
+        return self.workers.children()
+
+    def log(self) -> str:
+        """All that the processes have printed."""
+        return (self.folder / "service.log").read_text()
+
+
+def end(process: psutil.Popen) -> None:
+    """SIGTERM, and SIGKILL for what is left after that."""
+    family = [process]
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family += process.children(recursive=True)
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.send_signal(signal.SIGCONT)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=15)
+    for member in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    process.wait()
+
+
+def request_body(**fields: Any) -> dict[str, Any]:
+    """The sample request under a uuid of its own."""
+    return {**SAMPLE, "esun_uuid": uuid.uuid4().hex, **fields}
+
+
+def another_image(seed: int = 0) -> str:
+    """A small picture unlike the sample, base64."""
+    image = Image.new("RGB", (60 + seed % 40, 67), "white")
+    ImageDraw.Draw(image).line((5, 5 + seed % 50, 55, 60), fill="black", width=4)
+    image.putpixel((0, 0), (seed % 256, seed // 256 % 256, seed // 65536 % 256))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def proof(timestamp: int, email: str, salt: str) -> str:
+    """The server_uuid of the contest's contract."""
+    return hashlib.sha256(f"{email}{timestamp}{salt}".encode()).hexdigest()

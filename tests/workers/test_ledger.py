@@ -1,0 +1,328 @@
+"""The ledger's rules, with a real Redis and a clock that is turned by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis.client import PubSub
+
+from tests.redis_process import RedisProcess
+from workers.contract.clock import Deadlines
+from workers.contract.ledger import (
+    COMPLETED,
+    COUNTS,
+    LINE,
+    WORKERS,
+    Ledger,
+    Notice,
+    Permission,
+    Verdict,
+)
+from workers.contract.queue import INFERENCE
+from workers.contract.result import Outcome, Result
+from workers.contract.settings import QueueSettings
+
+UUID, IMAGE, FRONT = "a-uuid", "fingerprint", "front-1"
+RESULT = Result(Outcome.ANSWERED, "德", "handwriting/1", 5, 5, 1000, 9000, 1_700_000_000)
+LEASE_MS = 1_000
+
+
+class Desk:
+    """A ledger with ready workers, and the hand on the clock."""
+
+    def __init__(self, redis: RedisProcess) -> None:
+        self.now_ms = 1_700_000_000_000
+        self.redis = redis.client
+        settings = QueueSettings(lease_ms=LEASE_MS, keep_for_ms=60_000, max_attempts=3)
+        self.ledger = Ledger(redis.client, settings, lambda: self.now_ms)
+        self.workers_are_ready()
+
+    def workers_are_ready(self) -> None:
+        self.redis.zadd(WORKERS, {"worker-1": self.now_ms})
+        self.redis.set(COMPLETED, self.now_ms)
+
+    def pass_ms(self, ms: int) -> None:
+        self.now_ms += ms
+        self.workers_are_ready()
+
+    def arrive(self, uuid: str = UUID, image: str = IMAGE, front: str = FRONT) -> Verdict:
+        """A copy arrives; when it is to be enqueued, the message is put in the queue."""
+        admission = self.ledger.admit(uuid, image, self.now_ms + 10_000, front)
+        if admission.verdict is Verdict.ENQUEUE:
+            self.place = admission.place
+            self.redis.lpush(INFERENCE, f"{uuid}:{admission.place}")
+        return admission.verdict
+
+    def pick_up(self) -> Permission:
+        """A worker takes the oldest message and asks for permission."""
+        uuid, place = self.redis.rpop(INFERENCE).decode().rsplit(":", 1)
+        return self.ledger.start(uuid, IMAGE, int(place))
+
+    def executions(self) -> int:
+        return int(self.redis.hget(COUNTS, "executions") or 0)
+
+
+@pytest.fixture
+def desk(redis: RedisProcess) -> Desk:
+    return Desk(redis)
+
+
+def test_a_new_request_is_enqueued_and_its_copies_join(desk: Desk) -> None:
+    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.JOINED
+    assert desk.pick_up() is Permission.RUN
+    assert desk.arrive() is Verdict.JOINED
+    assert desk.executions() == 1
+
+
+def test_a_finished_request_is_answered_from_the_ledger(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+
+    admission = desk.ledger.admit(UUID, IMAGE, desk.now_ms + 10_000, FRONT)
+
+    assert admission.verdict is Verdict.KEPT
+    assert admission.result == RESULT
+
+
+def test_a_kept_result_lives_on_each_time_it_is_asked_for(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+    key = f"punctual:request:{UUID}"
+    desk.redis.pexpire(key, 5_000)
+
+    desk.arrive()
+
+    assert 55_000 < desk.redis.pttl(key) <= 60_000
+
+
+def test_a_kept_result_takes_less_than_a_kilobyte(desk: Desk) -> None:
+    uuid = "f" * 64
+    desk.arrive(uuid, "e" * 64)
+    desk.ledger.start(uuid, "e" * 64, desk.place)
+    desk.ledger.finish(uuid, "e" * 64, RESULT, keep=True)
+    assert desk.redis.memory_usage(f"punctual:request:{uuid}") < 1_000
+
+
+@pytest.mark.parametrize("moment", ["queued", "running", "finished"])
+def test_another_image_under_the_same_uuid_is_a_conflict(desk: Desk, moment: str) -> None:
+    desk.arrive()
+    if moment != "queued":
+        desk.pick_up()
+    if moment == "finished":
+        desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+    assert desk.arrive(image="another") is Verdict.CONFLICT
+
+
+def test_a_message_never_answers_for_another_image_of_its_uuid(desk: Desk) -> None:
+    """Given a message that outlived its entry, and a new request under the old uuid."""
+    desk.arrive()
+    desk.redis.delete(f"punctual:request:{UUID}")
+    desk.ledger.admit(UUID, "another", desk.now_ms + 10_000, FRONT)
+    assert desk.pick_up() is Permission.GONE
+
+
+def test_without_ready_workers_nothing_is_claimed(desk: Desk) -> None:
+    desk.redis.delete(WORKERS)
+    assert desk.arrive() is Verdict.UNREADY
+    desk.workers_are_ready()
+    assert desk.arrive() is Verdict.ENQUEUE
+
+
+def test_workers_that_live_but_complete_nothing_are_not_ready(desk: Desk) -> None:
+    desk.now_ms += 3_001
+    desk.redis.zadd(WORKERS, {"worker-1": desk.now_ms})
+    assert desk.arrive() is Verdict.UNREADY
+
+
+def test_a_dead_workers_request_is_taken_over_when_its_lease_ends(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.pass_ms(LEASE_MS - 1)
+    assert desk.arrive() is Verdict.JOINED
+    desk.pass_ms(1)
+    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.pick_up() is Permission.RUN
+
+
+def test_a_renewed_lease_holds(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.pass_ms(LEASE_MS - 1)
+    desk.ledger.renew(UUID, desk.place)
+    desk.pass_ms(LEASE_MS - 1)
+    assert desk.arrive() is Verdict.JOINED
+
+
+def test_a_worker_that_lost_its_request_cannot_renew_the_lease(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    lost = desk.place
+    desk.pass_ms(LEASE_MS)
+    desk.arrive()
+    desk.pick_up()
+    desk.pass_ms(LEASE_MS - 1)
+    desk.ledger.renew(UUID, lost)
+    desk.pass_ms(1)
+    assert desk.arrive() is Verdict.ENQUEUE
+
+
+def test_an_abandoned_request_is_taken_over_at_once(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.ledger.abandon(UUID, desk.place)
+    assert desk.arrive() is Verdict.ENQUEUE
+
+
+def test_a_late_word_of_an_older_death_changes_nothing(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    dead = desk.place
+    desk.pass_ms(LEASE_MS)
+    desk.arrive()
+    desk.pick_up()
+    desk.ledger.abandon(UUID, dead)
+    assert desk.arrive() is Verdict.JOINED
+
+
+def test_a_request_in_a_long_queue_is_not_enqueued_twice(desk: Desk) -> None:
+    desk.arrive("earlier")
+    desk.arrive()
+    for _ in range(5):
+        desk.pass_ms(LEASE_MS)
+        assert desk.arrive() is Verdict.JOINED
+    assert desk.redis.llen(INFERENCE) == 2
+
+
+def test_a_message_that_a_dying_worker_took_with_it_is_replaced(desk: Desk) -> None:
+    """Given that a later request has been started, this one cannot be in the queue any more."""
+    desk.arrive()
+    desk.redis.rpop(INFERENCE)
+    desk.arrive("later")
+    desk.pick_up()
+    desk.arrive("latest")
+    desk.pass_ms(LEASE_MS)
+    assert desk.arrive() is Verdict.ENQUEUE
+
+
+def test_a_request_lost_from_an_empty_queue_is_replaced(desk: Desk) -> None:
+    desk.arrive()
+    desk.redis.delete(INFERENCE)
+    desk.pass_ms(LEASE_MS)
+    assert desk.arrive() is Verdict.ENQUEUE
+
+
+def test_of_two_messages_for_one_uuid_only_one_is_executed(desk: Desk) -> None:
+    desk.arrive()
+    message = desk.redis.lindex(INFERENCE, 0)
+    desk.redis.lpush(INFERENCE, message)
+    assert desk.pick_up() is Permission.RUN
+    assert desk.pick_up() is Permission.RUNNING
+    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+    desk.redis.lpush(INFERENCE, message)
+    assert desk.pick_up() is Permission.FINISHED
+    assert desk.executions() == 1
+
+
+def test_what_nobody_can_want_any_more_is_dropped(desk: Desk) -> None:
+    desk.arrive()
+    desk.pass_ms(10_001)
+    assert desk.pick_up() is Permission.DROPPED
+    assert desk.executions() == 0
+    assert desk.arrive() is Verdict.ENQUEUE
+
+
+def test_a_resend_keeps_a_waiting_request_wanted(desk: Desk) -> None:
+    desk.arrive()
+    desk.pass_ms(9_000)
+    assert desk.arrive() is Verdict.JOINED
+    desk.pass_ms(9_000)
+    assert desk.pick_up() is Permission.RUN
+
+
+def test_an_image_that_kills_every_worker_is_given_up(desk: Desk) -> None:
+    for _ in range(3):
+        assert desk.arrive() is Verdict.ENQUEUE
+        assert desk.pick_up() is Permission.RUN
+        desk.pass_ms(LEASE_MS)
+    assert desk.arrive() is Verdict.EXHAUSTED
+
+
+def test_the_first_result_stands(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    second = Result(Outcome.ANSWERED, "得", "handwriting/2", 1, 5, 0, 0, 1_700_000_001)
+    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+    desk.ledger.finish(UUID, IMAGE, second, keep=True)
+    assert desk.ledger.result(UUID) == RESULT
+
+
+def test_a_result_that_is_not_kept_frees_the_uuid(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    failed = Result(Outcome.FAILED, "the engine failed", "handwriting/1", 0, 5, 0, 0, 1)
+    desk.ledger.finish(UUID, IMAGE, failed, keep=False)
+    assert desk.ledger.result(UUID) is None
+    assert desk.arrive() is Verdict.ENQUEUE
+
+
+def messages(ears: PubSub) -> Iterator[dict[str, Any]]:
+    """All that was published so far: the PONG comes after it."""
+    ears.ping()
+    while True:
+        message = ears.get_message(timeout=1)
+        if message and message["type"] == "pong":
+            return
+        if message and message["type"] == "message":
+            yield message
+
+
+def test_every_front_that_waits_is_told_once(desk: Desk) -> None:
+    with desk.redis.pubsub() as ears:
+        ears.subscribe("front-1", "front-2", "front-3")
+        desk.arrive(front="front-1")
+        desk.arrive(front="front-2")
+        desk.arrive(front="front-1")
+        desk.pick_up()
+        desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+        heard = [
+            (message["channel"].decode(), Notice.parse(message["data"]))
+            for message in messages(ears)
+        ]
+    assert sorted(heard) == [(f"front-{n}", Notice(UUID, RESULT)) for n in (1, 2)]
+
+
+def test_the_abandoned_are_told_to_look_again(desk: Desk) -> None:
+    with desk.redis.pubsub() as ears:
+        ears.subscribe(FRONT)
+        desk.arrive()
+        desk.pick_up()
+        desk.ledger.abandon(UUID, desk.place)
+        heard = [Notice.parse(message["data"]) for message in messages(ears)]
+    assert heard == [Notice(UUID, None)]
+
+
+def test_entries_expire_by_themselves(desk: Desk) -> None:
+    desk.arrive()
+    assert desk.redis.pttl(f"punctual:request:{UUID}") > 0
+    assert int(desk.redis.hget(LINE, "given") or 0) == desk.place
+
+
+def test_the_clocks_are_counted_from_arrival() -> None:
+    assert Deadlines.after(1_000, wait_ms=900, useful_for_ms=3_000, drop_after_ms=10_000) == (
+        1_900,
+        4_000,
+        11_000,
+    )
+
+
+def test_a_patient_caller_moves_all_three_clocks() -> None:
+    assert Deadlines.after(0, wait_ms=30_000, useful_for_ms=3_000, drop_after_ms=10_000) == (
+        30_000,
+        30_000,
+        30_000,
+    )
