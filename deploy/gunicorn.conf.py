@@ -8,6 +8,7 @@ import resource
 import shutil
 from pathlib import Path
 
+from gevent.server import StreamServer
 from prometheus_client import multiprocess
 
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
@@ -17,8 +18,13 @@ worker_connections = 4_000
 backlog = 4_096
 # A caller may wait for 30 seconds with Prefer: wait=30.
 graceful_timeout = 35
-keepalive = 75
+# Also the longest that an idle connection can delay a graceful stop.
+keepalive = 10
 wsgi_app = "web:create_app()"
+
+# Between two new callers everybody who is under way gets a turn. With gevent's default of 100, a
+# burst of callers starves the replies of Redis until they count as timed out.
+StreamServer.max_accept = 1
 
 # Each waiting request holds a socket, and many systems allow a process only 1,024 files.
 _, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)

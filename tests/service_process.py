@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SAMPLE: dict[str, Any] = json.loads((ROOT / "docs" / "sample-request.json").read_text())
 SAMPLE_ANSWER = "德"
 
+# An idle connection would delay the graceful stop of the front.
+_NO_KEEP_ALIVE = {"Connection": "close"}
+
 
 class Service:
     """A service of the test's own. Keyword arguments become environment variables."""
@@ -91,7 +94,7 @@ class Service:
         until = time.monotonic() + within_s
         while True:
             with contextlib.suppress(requests.RequestException):
-                response = requests.get(self.url + path, timeout=5)
+                response = self.get(path)
                 if response.status_code == status:
                     return response
             if time.monotonic() > until:
@@ -102,11 +105,17 @@ class Service:
         """Poll /readyz."""
         self.wait_for("/readyz", 200, within_s)
 
+    def get(self, path: str) -> requests.Response:
+        """GET a path."""
+        return requests.get(self.url + path, headers=_NO_KEEP_ALIVE, timeout=5)
+
     def post(self, body: Any = None, timeout_s: float = 40, **headers: str) -> requests.Response:
         """POST /inference; a dict is sent as JSON, bytes as they are."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.post(f"{self.url}/inference", data, headers=headers, timeout=timeout_s)
+        return requests.post(
+            f"{self.url}/inference", data, headers=headers | _NO_KEEP_ALIVE, timeout=timeout_s
+        )
 
     def executions(self) -> int:
         """How many images the workers have computed."""

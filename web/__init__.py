@@ -28,6 +28,7 @@ from workers.contract.readiness import Readiness
 
 # Requests take turns on so many connections; each needs one for well under a millisecond.
 _CONNECTIONS = 16
+_TURN_WITHIN_S = 5
 
 
 def create_app(settings: WebSettings | None = None, clock: Clock = wall_clock_ms) -> Flask:
@@ -35,9 +36,10 @@ def create_app(settings: WebSettings | None = None, clock: Clock = wall_clock_ms
     settings = settings or WebSettings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
 
-    readiness = Readiness(connect(settings), settings, clock)
-    pulse = Pulse(readiness)
-    redis = connect(settings)
+    timeout_ms = settings.redis_timeout_ms
+    # The pulse is four times as impatient, so that requests seldom find out by themselves.
+    pulse = Pulse(Readiness(connect(settings, timeout_ms // 4), settings, clock))
+    redis = connect(settings, timeout_ms)
     ledger = Ledger(redis, settings, clock)
     listener = Listener(redis)
     dispatcher = Dispatcher(ledger, listener, pulse, clock)
@@ -55,13 +57,13 @@ def create_app(settings: WebSettings | None = None, clock: Clock = wall_clock_ms
     return app
 
 
-def connect(settings: WebSettings) -> Redis:
-    """A client that gives up at once: a request has no time to wait for Redis."""
-    timeout_s = settings.redis_timeout_ms / 1000
+def connect(settings: WebSettings, timeout_ms: int) -> Redis:
+    """A client that gives up soon: a request has no time to wait for Redis."""
+    timeout_s = timeout_ms / 1000
     pool = BlockingConnectionPool.from_url(
         settings.broker_url,
         max_connections=_CONNECTIONS,
-        timeout=1,
+        timeout=_TURN_WITHIN_S,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         # Once more, for a pooled connection that a restart of Redis has closed meanwhile.

@@ -96,7 +96,7 @@ class Dispatcher:
                         "Every worker that tried this image died. Check the image; a new "
                         "esun_uuid tries it again."
                     )
-                case Verdict.UNREADY:
+                case Verdict.UNREADY if source is None:
                     raise WorkersAway
                 case Verdict.ENQUEUE:
                     enqueue(
@@ -107,6 +107,9 @@ class Dispatcher:
                         self._clock(),
                         deadlines,
                     )
+                case Verdict.KEPT | Verdict.JOINED | Verdict.UNREADY:
+                    # Who waits already goes on waiting when the worker dies: one may come back.
+                    pass
             source = source or _SOURCES[admission.verdict]
             result = admission.result
             if result is None:

@@ -36,7 +36,8 @@ def inference_blueprint(
             useful_for_ms=settings.useful_for_ms,
             drop_after_ms=settings.drop_after_ms,
         )
-        answer = dispatcher.answer(asked, deadlines)
+        with metrics.waiting.track_inprogress():
+            answer = dispatcher.answer(asked, deadlines)
         g.source = answer.source
         return _reply(asked.uuid, answer, settings)
 

@@ -60,11 +60,6 @@ class Listener:
         """Begin to listen. Requests that start to wait earlier are woken at the subscription."""
         self._thread.start()
 
-    @property
-    def waiting(self) -> int:
-        """How many requests wait."""
-        return sum(len(waiters) for waiters in self._waiters.values())
-
     @contextmanager
     def waiter(self, uuid: str) -> Iterator[Waiter]:
         """Be told of one uuid's result for the length of the block."""

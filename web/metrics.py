@@ -14,6 +14,7 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     generate_latest,
 )
@@ -42,6 +43,12 @@ class Metrics:
             "Time from arrival to reply of POST /inference.",
             ("source",),
             buckets=_BUCKETS_S,
+            registry=own,
+        )
+        self.waiting = Gauge(
+            "punctual_waiting",
+            "Requests that wait for their answer.",
+            multiprocess_mode="livesum",
             registry=own,
         )
         self._registry = own

@@ -12,6 +12,7 @@ import time
 
 from kombu.exceptions import OperationalError
 from redis import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from web.problems import RedisAway
 from workers.contract.queue import enqueue_probe
@@ -21,12 +22,16 @@ logger = logging.getLogger(__name__)
 
 _PERIOD_S = 0.2
 
+# A burst of callers can hold up one reply for a moment. Two late ones in a row are no accident.
+_FAILURES = 2
+
 
 class Pulse:
     """What this front process knows of Redis and the workers, a fifth of a second old at most."""
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
+        self._failures = 0
         self._status: Status | None = None
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
@@ -57,8 +62,12 @@ class Pulse:
             if self._readiness.take_probe_turn(status):
                 enqueue_probe()
         except (RedisError, OperationalError) as error:
-            if self._status is not None:
-                logger.warning("Redis is away: %s", error)
-            self._status = None
+            self._failures += 1
+            refused = not isinstance(error, RedisTimeoutError)
+            if refused or self._failures >= _FAILURES:
+                if self._status is not None:
+                    logger.warning("Redis is away: %s", error)
+                self._status = None
         else:
+            self._failures = 0
             self._status = status

@@ -224,17 +224,17 @@ def test_a_preferred_wait_is_echoed(service: Service, sent: str, applied: str | 
 
 
 def test_other_paths_and_methods_are_problems_too(service: Service) -> None:
-    check_problem(requests.get(f"{service.url}/nowhere", timeout=5), 404, "not-found")
-    response = requests.get(f"{service.url}/inference", timeout=5)
+    check_problem(service.get("/nowhere"), 404, "not-found")
+    response = service.get("/inference")
     check_problem(response, 405, "method-not-allowed")
     assert "POST" in response.headers["Allow"]
 
 
 def test_health_and_metrics(service: Service) -> None:
     service.post(request_body())
-    assert requests.get(f"{service.url}/livez", timeout=5).json() == {"status": "alive"}
-    assert requests.get(f"{service.url}/readyz", timeout=5).json()["workers"] == 2
-    metrics = requests.get(f"{service.url}/metrics", timeout=5).text
+    assert service.get("/livez").json() == {"status": "alive"}
+    assert service.get("/readyz").json()["workers"] == 2
+    metrics = service.get("/metrics").text
     assert 'punctual_responses_total{source="computed",status="200"}' in metrics
     assert "punctual_redis_up 1.0" in metrics
     assert "punctual_workers 2.0" in metrics

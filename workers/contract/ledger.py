@@ -25,6 +25,9 @@ WORKERS = "punctual:workers"
 COMPLETED = "punctual:completed"
 COUNTS = "punctual:counts"
 
+# How soon it is worth asking again whether a worker is ready.
+_READY_AGAIN_MS = 100
+
 
 class Verdict(StrEnum):
     """What an arriving request is."""
@@ -110,7 +113,7 @@ class Ledger:
                 look_again_ms = now_ms + settings.lease_ms
                 return Admission(Verdict.ENQUEUE, look_again_ms=look_again_ms, place=detail[0])
             case refusal:
-                return Admission(refusal)
+                return Admission(refusal, look_again_ms=now_ms + _READY_AGAIN_MS)
 
     def start(self, uuid: str, fingerprint: str, place: int) -> Permission:
         """A worker asks whether to execute; with RUN the lease is its own."""

@@ -39,7 +39,7 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={
         "socket_connect_timeout": _settings.redis_timeout_ms / 1000,
-        "socket_timeout": max(1.0, _settings.redis_timeout_ms / 1000),
+        "socket_timeout": _settings.redis_timeout_ms / 1000,
         "health_check_interval": 2,
         # One list per queue: kombu's four emulated priorities would cost three more keys a poll.
         "priority_steps": [0],

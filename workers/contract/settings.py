@@ -26,7 +26,7 @@ class QueueSettings(BaseSettings):
         SecretStr(""), description="its password, when the URL carries none"
     )
     redis_timeout_ms: int = Field(
-        250, ge=10, description="a Redis that is silent for this long counts as away, ms"
+        1_000, ge=40, description="a Redis that is silent for this long counts as away, ms"
     )
     lease_ms: int = Field(
         1_000, ge=100, description="a worker that is silent for this long has lost its task, ms"

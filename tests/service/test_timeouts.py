@@ -1,0 +1,118 @@
+"""Two thousand requests that wait in vain leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service_process import Service, request_body
+
+CALLERS = 2_000
+
+
+@pytest.fixture
+def forgetful(tmp_path: Path) -> Iterator[Service]:
+    """A service that believes in its workers for a minute after they have stopped."""
+    running = Service(tmp_path, READY_WITHIN_MS="60000", LEASE_MS="60000")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def many_sockets() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def post(port: int, body: dict[str, Any], wait_s: float) -> int:
+    """One request over a connection of its own; the status."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    data = json.dumps(body).encode()
+    head = (
+        f"POST /inference HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
+        f"Prefer: wait={wait_s}\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    writer.write(head.encode() + data)
+    reply = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return int(reply.split(b" ", 2)[1])
+
+
+async def post_all(port: int, bodies: list[dict[str, Any]], wait_s: float) -> Counter[int]:
+    return Counter(await asyncio.gather(*(post(port, body, wait_s) for body in bodies)))
+
+
+def metric(service: Service, name: str) -> float:
+    """One metric of the front."""
+    (line,) = (x for x in service.get("/metrics").text.splitlines() if x.startswith(name + " "))
+    return float(line.split()[1])
+
+
+def footprint(service: Service) -> dict[str, int]:
+    """What the front holds in Redis and in memory."""
+    redis = service.redis.client
+    front = service.front.children()[0]
+    return {
+        "clients": len(redis.client_list()),
+        "channels": len(redis.pubsub_channels("punctual:*")),
+        "memory_mb": front.memory_info().rss // 1_000_000,
+        "files": front.num_fds(),
+    }
+
+
+@pytest.mark.usefixtures("many_sockets")
+def test_two_thousand_timeouts_leave_nothing_behind(forgetful: Service) -> None:
+    """Given stopped workers, when 2,000 requests time out at once and their callers give up."""
+    warm = [request_body() for _ in range(CALLERS)]
+    asyncio.run(post_all(forgetful.port, warm, wait_s=30))
+    for process in forgetful.worker_processes():
+        process.suspend()
+    forgetful.workers.suspend()
+    before = footprint(forgetful)
+
+    bodies = [request_body() for _ in range(CALLERS)]
+    assert asyncio.run(post_all(forgetful.port, bodies, wait_s=5)) == {504: CALLERS}
+
+    after = footprint(forgetful)
+    assert after["clients"] == before["clients"]
+    assert after["channels"] == before["channels"] == 1
+    assert after["files"] <= before["files"] + 2
+    assert after["memory_mb"] <= before["memory_mb"] * 1.05
+
+    forgetful.workers.resume()
+    for process in forgetful.worker_processes():
+        process.resume()
+    assert asyncio.run(post_all(forgetful.port, bodies, wait_s=30)) == {200: CALLERS}
+
+
+@pytest.mark.usefixtures("many_sockets")
+def test_a_thousand_wait_and_the_next_caller_is_served_meanwhile(forgetful: Service) -> None:
+    """Given 1,000 that wait for the stopped workers, a kept answer still comes at once."""
+    kept = request_body()
+    forgetful.post(kept)
+    for process in forgetful.worker_processes():
+        process.suspend()
+
+    async def one_more() -> int:
+        await asyncio.sleep(3)
+        assert metric(forgetful, "punctual_waiting") == 1_000
+        return await post(forgetful.port, kept, 0.5)
+
+    async def all_of_them() -> list[Any]:
+        bodies = [request_body() for _ in range(1_000)]
+        return await asyncio.gather(post_all(forgetful.port, bodies, wait_s=6), one_more())
+
+    assert asyncio.run(all_of_them()) == [{504: 1_000}, 200]
