@@ -36,9 +36,9 @@ def main() -> int:
         environment = service_environment(Path(state), web_port, flower_port)
         command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
         with subprocess.Popen(command, cwd=ROOT, env=environment) as supervisor:
-            # The terminal sends Ctrl-C to both; the service stops in order, and then we do.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, lambda *_: supervisor.terminate())
+            # The service stops in order, and then we do.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: supervisor.terminate())
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):
                 introduce(url, f"http://127.0.0.1:{flower_port}")

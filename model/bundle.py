@@ -37,18 +37,15 @@ class Bundle:
 
         Raises:
             BundleInvalid: no folder, no valid manifest, a link, a hidden, foreign, missing
-                or altered file.
+                altered or unreadable file.
         """
-        manifest = _read_manifest(folder)
-        expected = {file.path for file in manifest.files()}
-        present = _regular_files(folder) - {MANIFEST}
-        if foreign := sorted(present - expected):
-            raise BundleInvalid(f"{folder}: not in the manifest: {', '.join(foreign)}")
-        if missing := sorted(expected - present):
-            raise BundleInvalid(f"{folder}: missing: {', '.join(missing)}")
-        for file in manifest.files():
-            if _sha256(folder / file.path) != file.sha256:
-                raise BundleInvalid(f"{folder}: {file.path} is not the file the manifest names")
+        # A link such as `current` may be turned to the next release while this one loads.
+        folder = folder.resolve()
+        try:
+            manifest = _read_manifest(folder)
+            _verify(folder, manifest)
+        except OSError as error:
+            raise BundleInvalid(f"{folder} cannot be read: {error}") from error
         return cls(folder, manifest)
 
 
@@ -56,19 +53,31 @@ def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if path.is_symlink():
         raise BundleInvalid(f"{path} is a link")
+    if not path.is_file():  # a pipe would be waited for
+        raise BundleInvalid(f"{path} is missing or not a regular file")
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise BundleInvalid(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BundleInvalid(f"{path}: {where}: {first['msg']}") from error
 
 
+def _verify(folder: Path, manifest: Manifest) -> None:
+    expected = {file.path for file in manifest.files()}
+    present = _regular_files(folder) - {MANIFEST}
+    if foreign := sorted(present - expected):
+        raise BundleInvalid(f"{folder}: not in the manifest: {', '.join(foreign)}")
+    if missing := sorted(expected - present):
+        raise BundleInvalid(f"{folder}: missing: {', '.join(missing)}")
+    for file in manifest.files():
+        if _sha256(folder / file.path) != file.sha256:
+            raise BundleInvalid(f"{folder}: {file.path} is not the file the manifest names")
+
+
 def _regular_files(folder: Path) -> set[str]:
     found: set[str] = set()
-    for root, directories, files in os.walk(folder):
+    for root, directories, files in os.walk(folder, onerror=_raise):
         for name in directories + files:
             path = Path(root, name)
             relative = path.relative_to(folder).as_posix()
@@ -81,6 +90,11 @@ def _regular_files(folder: Path) -> set[str]:
                     raise BundleInvalid(f"{folder}: {relative} is not a regular file")
                 found.add(relative)
     return found
+
+
+def _raise(error: OSError) -> None:
+    """Without it, os.walk steps over a folder that it cannot list."""
+    raise error
 
 
 def _sha256(path: Path) -> str:

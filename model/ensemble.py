@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from model.bundle import Bundle
-from model.engines import Network, Probabilities, engine
-from model.errors import BundleInvalid
+from model.engines import Engine, Network, Probabilities, engine
+from model.errors import BundleInvalid, EngineFailed, ImageUnreadable, ModelError
 from model.image import decode
-from model.manifest import Golden, Manifest
+from model.manifest import Golden, Manifest, Member
+
+# How far from 1 probabilities may sum up, in the reduced precision of some engines.
+_ROUNDING = 0.01
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Ensemble:
     def __init__(self, bundle: Bundle, networks: Sequence[Network]) -> None:
         self.bundle = bundle
         self._networks = tuple(networks)
+        # In memory: the next release may take the folder's place while this one still works.
+        self._images = {
+            golden.image: bundle.path(golden.image).read_bytes()
+            for golden in bundle.manifest.golden
+        }
 
     @classmethod
     def load(cls, folder: Path, engine_name: str, threads: int) -> Ensemble:
@@ -42,9 +50,9 @@ class Ensemble:
             EngineUnavailable: the engine is not installed.
         """
         bundle = Bundle.open(folder)
-        load = engine(engine_name).load
+        runtime = engine(engine_name)
         members = bundle.manifest.members
-        ensemble = cls(bundle, [load(bundle.path(member.graph), threads) for member in members])
+        ensemble = cls(bundle, [_network(bundle, member, runtime, threads) for member in members])
         for golden in bundle.manifest.golden:
             ensemble.check(golden)
         return ensemble
@@ -55,12 +63,15 @@ class Ensemble:
         return len(self._networks)
 
     def check(self, golden: Golden) -> None:
-        """Read one golden image.
+        """Read one of the bundle's golden images.
 
         Raises:
             BundleInvalid: it reads differently from what the manifest says.
         """
-        answer = self.read(self.bundle.path(golden.image).read_bytes()).answer
+        try:
+            answer = self.read(self._images[golden.image]).answer
+        except (EngineFailed, ImageUnreadable) as error:
+            raise BundleInvalid(f"{self.bundle.id}: {golden.image.path}: {error}") from error
         if answer != golden.answer:
             raise BundleInvalid(
                 f"{self.bundle.id}: {golden.image.path} reads {answer!r}, "
@@ -72,16 +83,49 @@ class Ensemble:
 
         Raises:
             ImageUnreadable: see ``model.image.decode``.
+            EngineFailed: no probabilities came out.
         """
         manifest = self.bundle.manifest
         pixels = decode(image, manifest.input.height, manifest.input.width).astype(np.float32)
         mean = np.mean([network(pixels) for network in self._networks], axis=0)
+        if not _are_probabilities(mean):
+            raise EngineFailed("the members' mean is no distribution of probabilities")
         return _answer(manifest, mean, len(self._networks))
+
+
+def _network(bundle: Bundle, member: Member, runtime: Engine, threads: int) -> Network:
+    """One member, tried on a blank sheet."""
+    manifest, path = bundle.manifest, member.graph.path
+    blank = np.full((manifest.input.height, manifest.input.width, 3), 255, np.float32)
+    try:
+        network = runtime.load(bundle.path(member.graph), threads)
+        probabilities = network(blank)
+    except ModelError:
+        raise
+    except Exception as error:  # every engine has its own
+        raise BundleInvalid(
+            f"{bundle.id}: {path} does not run on images of "
+            f"{manifest.input.height} x {manifest.input.width} pixels: {error}"
+        ) from error
+    if probabilities.shape != (len(manifest.labels),):
+        raise BundleInvalid(
+            f"{bundle.id}: {path} gives the shape {probabilities.shape} "
+            f"for {len(manifest.labels)} labels"
+        )
+    if not _are_probabilities(probabilities):
+        raise BundleInvalid(f"{bundle.id}: {path} gives something else than probabilities")
+    return network
+
+
+def _are_probabilities(values: Probabilities) -> bool:
+    """False for NaN too, which compares as nothing."""
+    return bool((values >= 0).all() and abs(values.sum() - 1) < _ROUNDING)
 
 
 def _answer(manifest: Manifest, probabilities: Probabilities, members: int) -> Reading:
     """The best class, or `isnull` where the bundle's rule says so."""
-    tempered = probabilities ** (1.0 / manifest.calibration.temperature)
+    # Scaled to the best first, or small temperatures would underflow to 0 / 0.
+    tempered = (probabilities / probabilities.max()) ** (1.0 / manifest.calibration.temperature)
     tempered /= tempered.sum()
     best = int(tempered.argmax())
     answer, probability = manifest.labels[best], float(tempered[best])

@@ -13,5 +13,9 @@ class BundleInvalid(ModelError):
     """The bundle is damaged, incomplete or breaks a rule of the format."""
 
 
+class EngineFailed(ModelError):
+    """A loaded engine gave something else than probabilities."""
+
+
 class EngineUnavailable(ModelError):
     """The engine is unknown or its package is not installed."""

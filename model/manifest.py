@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -18,13 +19,15 @@ def _inside_the_folder(path: str) -> str:
 
 
 RelativePath = Annotated[str, AfterValidator(_inside_the_folder)]
+Label = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Record(BaseModel):
     """Unknown keys are refused: a misspelt rule must not be silently ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class File(_Record):
@@ -53,7 +56,7 @@ class IsNull(_Record):
     """When the answer is `isnull`: that class wins, or the best class is below the threshold."""
 
     label: str
-    threshold: float = Field(ge=0, le=1)
+    threshold: Share
 
 
 class Calibration(_Record):
@@ -75,10 +78,10 @@ class Manifest(_Record):
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,62}$")
-    labels: tuple[str, ...] = Field(min_length=2, description="line number = class index")
+    labels: tuple[Label, ...] = Field(min_length=2, description="line number = class index")
     input: InputSpec
     members: tuple[Member, ...] = Field(min_length=1)
-    engines: dict[str, float] = Field(description="engine: agreement with the reference, 0-1")
+    engines: dict[str, Share] = Field(description="engine: agreement with the reference, 0-1")
     calibration: Calibration = Calibration()
     isnull: IsNull | None = None
     golden: tuple[Golden, ...] = Field(min_length=1)
@@ -88,13 +91,12 @@ class Manifest(_Record):
 
     @model_validator(mode="after")
     def _answers_are_labels(self) -> Manifest:
-        known = set(self.labels)
-        if len(known) != len(self.labels):
-            raise ValueError("a label stands twice")
+        if twice := [label for label, times in Counter(self.labels).items() if times > 1]:
+            raise ValueError(f"a label stands twice: {', '.join(twice)}")
         spoken = {golden.answer for golden in self.golden}
         if self.isnull:
             spoken.add(self.isnull.label)
-        if unknown := spoken - known:
+        if unknown := spoken - set(self.labels):
             raise ValueError(f"not among the labels: {', '.join(sorted(unknown))}")
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -45,10 +46,20 @@ def pack(
             manifest.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8"
         )
         Bundle.open(folder)
-        if destination.exists():
-            destination.rename(Path(scratch, "replaced"))
-        folder.rename(destination)
+        _put_in_place(folder, destination, aside=Path(scratch, "replaced"))
     return Bundle.open(destination)
+
+
+def _put_in_place(folder: Path, destination: Path, aside: Path) -> None:
+    occupied = os.path.lexists(destination)
+    if occupied:
+        destination.rename(aside)
+    try:
+        folder.rename(destination)
+    except BaseException:
+        if occupied:
+            aside.rename(destination)
+        raise
 
 
 def _copy(source: Path, folder: Path, path: str) -> dict[str, str]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import openvino
+from openvino.frontend import FrontEndManager
 
 from model.engines import Network, Pixels, Probabilities
+from model.errors import BundleInvalid
 
 
 def load(graph: Path, threads: int) -> Network:
-    """Compile one frozen graph for one image at a time on ``threads`` cores."""
-    core = openvino.Core()
-    compiled = core.compile_model(
-        core.read_model(graph),
+    """Compile one frozen graph for one image at a time on ``threads`` cores.
+
+    Raises:
+        BundleInvalid: not a graph, or one with an operation that does more than compute.
+    """
+    compiled = openvino.Core().compile_model(
+        _read(graph),
         "CPU",
         {
             "PERFORMANCE_HINT": "LATENCY",
@@ -26,10 +31,22 @@ def load(graph: Path, threads: int) -> Network:
         },
     )
     request = compiled.create_infer_request()
+    answer = compiled.output("probabilities:0")
 
     def network(pixels: Pixels) -> Probabilities:
         request.infer([pixels[None]], share_inputs=True)
-        probabilities: Probabilities = request.get_output_tensor(0).data[0].copy()
+        probabilities: Probabilities = request.get_tensor(answer).data[0].copy()
         return probabilities
 
     return network
+
+
+def _read(graph: Path) -> openvino.Model:
+    # Core.read_model would also guess at formats that may refer to other files, such as ONNX.
+    frontend = FrontEndManager().load_by_framework("tf")
+    try:
+        return frontend.convert(frontend.load(str(graph)))
+    except Exception as error:  # OpenVINO's own errors are not public
+        raise BundleInvalid(
+            f"{graph} is not a TensorFlow graph, or has operations that OpenVINO refuses"
+        ) from error

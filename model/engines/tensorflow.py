@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import tensorflow as tf
@@ -31,16 +32,24 @@ def load(graph: Path, threads: int) -> Network:
         definition.ParseFromString(graph.read_bytes())
     except Exception as error:  # protobuf's DecodeError has moved between releases
         raise BundleInvalid(f"{graph} is not a TensorFlow graph") from error
+    if definition.library.function:
+        raise BundleInvalid(f"{graph} holds functions; frozen graphs have none")
     if unsafe := {node.op for node in definition.node} - SAFE_OPS:
         raise BundleInvalid(f"{graph} holds operations that are refused: {sorted(unsafe)}")
     _use(threads)
-    wrapped = tf.compat.v1.wrap_function(
-        lambda: tf.import_graph_def(definition, name=""), signature=[]
-    )
-    function = wrapped.prune("image:0", "probabilities:0")
+    try:
+        wrapped = tf.compat.v1.wrap_function(
+            lambda: tf.import_graph_def(definition, name=""), signature=[]
+        )
+        function = wrapped.prune("image:0", "probabilities:0")
+    except (KeyError, ValueError) as error:
+        raise BundleInvalid(f"{graph} does not lead from image to probabilities") from error
+
+    size = function.inputs[0].shape
 
     def network(pixels: Pixels) -> Probabilities:
-        probabilities: Probabilities = function(tf.constant(pixels[None])).numpy()[0]
+        image = tf.ensure_shape(pixels[None], size)  # TensorFlow itself takes any
+        probabilities: Probabilities = function(image).numpy()[0]
         return probabilities
 
     return network
@@ -48,6 +57,6 @@ def load(graph: Path, threads: int) -> Network:
 
 def _use(threads: int) -> None:
     """TensorFlow fixes its thread pools at the first operation; later members inherit them."""
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+    with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)

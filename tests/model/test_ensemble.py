@@ -1,0 +1,125 @@
+"""The ensemble: the mean of its members, the bundle's rules, and what it refuses to load."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.bundle import Bundle
+from model.engines import ENGINES, Network, Pixels, Probabilities, engine
+from model.ensemble import Ensemble
+from model.errors import EngineFailed, ImageUnreadable
+from model.image import decode
+from model.manifest import Manifest
+from tests.model.graphs import BLUE, GREEN, RED, SIDE, picture
+
+each_engine = pytest.mark.parametrize("name", ENGINES)
+
+
+def saying(*values: float) -> Network:
+    """A member that gives the same for every picture."""
+
+    def network(pixels: Pixels) -> Probabilities:
+        assert pixels.shape == (SIDE, SIDE, 3)
+        return np.array(values, np.float32)
+
+    return network
+
+
+def ensemble_of(bundle: Path, *members: Network, **rules: object) -> Ensemble:
+    """Members that are not the bundle's own, under changed rules."""
+    opened = Bundle.open(bundle)
+    changed = Manifest.model_validate({**opened.manifest.model_dump(), **rules})
+    return Ensemble(dataclasses.replace(opened, manifest=changed), members)
+
+
+@each_engine
+@pytest.mark.parametrize(
+    ("colour", "answer"), [(RED, "紅"), (GREEN, "綠"), (BLUE, "isnull")], ids=["r", "g", "b"]
+)
+def test_a_picture_is_read(
+    name: str, colour: tuple[int, int, int], answer: str, tiny_bundle: Path
+) -> None:
+    ensemble = Ensemble.load(tiny_bundle, name, 1)
+
+    reading = ensemble.read(picture(colour))
+
+    assert reading.answer == answer
+    assert reading.members == ensemble.size == 2
+    assert type(reading.probability) is float
+
+
+def test_the_answer_is_the_mean_of_the_members(tiny_bundle: Path, materials: Path) -> None:
+    pixels = decode(picture(RED), SIDE, SIDE).astype(np.float32)
+    load = engine("openvino").load
+    first, second = (load(materials / name, 1)(pixels) for name in ("first.pb", "second.pb"))
+
+    reading = Ensemble.load(tiny_bundle, "openvino", 1).read(picture(RED))
+
+    assert abs(first[0] - second[0]) > 0.1
+    assert reading.probability == pytest.approx((first[0] + second[0]) / 2, abs=1e-5)
+
+
+def test_two_doubtful_members_outvote_a_certain_one(bundle: Path) -> None:
+    ensemble = ensemble_of(bundle, saying(0.9, 0.1, 0), saying(0.3, 0.7, 0), saying(0.2, 0.8, 0))
+
+    assert ensemble.read(picture(RED)).answer == "綠"
+
+
+@pytest.mark.parametrize(
+    ("temperature", "probability"), [(1.0, 0.6), (0.5, 0.36 / 0.46), (0.001, 1.0), (1e9, 1 / 3)]
+)
+def test_the_temperature_sharpens_or_softens(
+    temperature: float, probability: float, bundle: Path
+) -> None:
+    ensemble = ensemble_of(bundle, saying(0.6, 0.3, 0.1), calibration={"temperature": temperature})
+
+    reading = ensemble.read(picture(RED))
+
+    assert reading.answer == "紅"
+    assert reading.probability == pytest.approx(probability, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "values", "answer"),
+    [
+        (0.5, (0.6, 0.3, 0.1), "紅"),
+        (0.7, (0.6, 0.3, 0.1), "isnull"),
+        (0.0, (0.1, 0.2, 0.7), "isnull"),
+        (0.0, (0.4, 0.3, 0.3), "紅"),
+    ],
+    ids=["sure enough", "too doubtful", "the class wins", "no threshold"],
+)
+def test_isnull(threshold: float, values: tuple[float, ...], answer: str, bundle: Path) -> None:
+    rule = {"label": "isnull", "threshold": threshold}
+
+    assert ensemble_of(bundle, saying(*values), isnull=rule).read(picture(RED)).answer == answer
+
+
+def test_the_threshold_is_compared_after_the_temperature(bundle: Path) -> None:
+    ensemble = ensemble_of(
+        bundle,
+        saying(0.6, 0.3, 0.1),
+        isnull={"label": "isnull", "threshold": 0.7},
+        calibration={"temperature": 0.5},
+    )
+
+    assert ensemble.read(picture(RED)).answer == "紅"
+
+
+@pytest.mark.parametrize(
+    "values", [(np.nan, 0.5, 0.5), (np.inf, 0, 0), (0, 0, 0), (1.5, -0.5, 0)], ids=str
+)
+def test_what_is_no_distribution_is_no_answer(values: tuple[float, ...], bundle: Path) -> None:
+    ensemble = ensemble_of(bundle, saying(*values))
+
+    with pytest.raises(EngineFailed):
+        ensemble.read(picture(RED))
+
+
+def test_an_unreadable_image_says_so(tiny_bundle: Path) -> None:
+    with pytest.raises(ImageUnreadable):
+        Ensemble.load(tiny_bundle, "openvino", 1).read(b"no picture")

@@ -1,0 +1,123 @@
+"""``make run``: from nothing to an answer, through kills, to nothing again."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.redis_process import free_port
+from tests.service_process import ROOT, SAMPLE_ANSWER, end, request_body
+
+
+class Run:
+    """A running ``deploy/run.py`` and what it prints."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.flower_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._output = folder / "output.txt"
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "TMPDIR": str(folder),
+            "WEB_PORT": str(self.port),
+            "FLOWER_PORT": str(self.flower_port),
+        }
+        with self._output.open("wb") as output:
+            self.process = psutil.Popen(
+                [sys.executable, "deploy/run.py"],
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def wait_for_output(self, text: str) -> None:
+        until = time.monotonic() + 60
+        while text not in self.output():
+            assert time.monotonic() < until, self.output()
+            time.sleep(0.1)
+
+    def find(self, words: str) -> list[psutil.Process]:
+        """The processes of this service whose command holds the words."""
+        found = []
+        for child in self.process.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if words in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
+
+    def answers_again(self, within_s: float) -> None:
+        until = time.monotonic() + within_s
+        while True:
+            try:
+                status = requests.post(
+                    f"{self.url}/inference", json=request_body(), timeout=2
+                ).status_code
+            except requests.RequestException:
+                status = 0
+            if status == 200:
+                return
+            assert time.monotonic() < until, f"last status {status}\n{self.output()}"
+            time.sleep(0.2)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    running = Run(tmp_path)
+    try:
+        yield running
+    finally:
+        end(running.process)
+
+
+def test_make_run_serves_until_ctrl_c_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    run.wait_for_output(f"The sample image reads: {SAMPLE_ANSWER}")
+    assert f"POST {run.url}/inference" in run.output()
+    assert requests.get(f"http://127.0.0.1:{run.flower_port}/", timeout=10).status_code == 200
+
+    family = run.process.children(recursive=True)
+    assert len(family) >= 7
+    run.process.send_signal(signal.SIGINT)
+
+    assert run.process.wait(timeout=30) == 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert not alive
+    assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]
+
+
+def test_every_killed_part_comes_back(run: Run) -> None:
+    run.wait_for_output("The sample image reads")
+    for part in ("celery -A workers worker", "gunicorn", "redis-server"):
+        parents = [p for p in run.find(part) if p.parent().name() == "supervisord"]
+        assert len(parents) == 1
+        parents[0].kill()
+        run.answers_again(within_s=30)
+
+
+def test_a_taken_port_gets_a_clear_message() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = subprocess.run(
+            [sys.executable, "deploy/run.py"],
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", "WEB_PORT": str(port)},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert run.returncode == 1
+    assert f"Port {port} is taken. Choose another one: make run WEB_PORT=" in run.stderr
