@@ -53,10 +53,10 @@ class Member(_Record):
 
 
 class IsNull(_Record):
-    """When the answer is `isnull`: that class wins, or the best class is below the threshold."""
+    """The answer is `isnull` when the members give that class this mean probability, or more."""
 
     label: str
-    threshold: Share
+    threshold: float = Field(gt=0, le=1)
 
 
 class Calibration(_Record):

@@ -86,12 +86,12 @@ def test_the_temperature_sharpens_or_softens(
 @pytest.mark.parametrize(
     ("threshold", "values", "answer"),
     [
-        (0.5, (0.6, 0.3, 0.1), "紅"),
-        (0.7, (0.6, 0.3, 0.1), "isnull"),
-        (0.0, (0.1, 0.2, 0.7), "isnull"),
-        (0.0, (0.4, 0.3, 0.3), "紅"),
+        (0.3, (0.1, 0.2, 0.7), "isnull"),
+        (0.3, (0.4, 0.3, 0.3), "isnull"),
+        (0.3, (0.5, 0.3, 0.2), "紅"),
+        (0.8, (0.1, 0.2, 0.7), "綠"),
     ],
-    ids=["sure enough", "too doubtful", "the class wins", "no threshold"],
+    ids=["the likeliest", "likely enough", "not likely enough", "the likeliest, not enough"],
 )
 def test_isnull(threshold: float, values: tuple[float, ...], answer: str, bundle: Path) -> None:
     rule = {"label": "isnull", "threshold": threshold}
@@ -99,15 +99,27 @@ def test_isnull(threshold: float, values: tuple[float, ...], answer: str, bundle
     assert ensemble_of(bundle, saying(*values), isnull=rule).read(picture(RED)).answer == answer
 
 
-def test_the_threshold_is_compared_after_the_temperature(bundle: Path) -> None:
-    ensemble = ensemble_of(
-        bundle,
-        saying(0.6, 0.3, 0.1),
-        isnull={"label": "isnull", "threshold": 0.7},
-        calibration={"temperature": 0.5},
+def test_isnull_can_be_any_of_the_labels(bundle: Path) -> None:
+    rule = {"label": "紅", "threshold": 0.8}
+
+    assert ensemble_of(bundle, saying(0.5, 0.1, 0.4), isnull=rule).read(picture(RED)).answer == (
+        "isnull"
     )
 
-    assert ensemble.read(picture(RED)).answer == "紅"
+
+def test_without_a_rule_isnull_is_a_class_like_the_others(bundle: Path) -> None:
+    assert ensemble_of(bundle, saying(0.3, 0.3, 0.4)).read(picture(RED)).answer == "isnull"
+
+
+def test_the_isnull_threshold_is_compared_before_the_temperature(bundle: Path) -> None:
+    ensemble = ensemble_of(
+        bundle,
+        saying(0.5, 0.1, 0.4),
+        isnull={"label": "isnull", "threshold": 0.35},
+        calibration={"temperature": 0.1},
+    )
+
+    assert ensemble.read(picture(RED)).answer == "isnull"
 
 
 @pytest.mark.parametrize(
