@@ -20,6 +20,8 @@ backlog = 4_096
 graceful_timeout = 35
 # Also the longest that an idle connection can delay a graceful stop.
 keepalive = 10
+# It would put a socket into the home folder.
+control_socket_disable = True
 wsgi_app = "web:create_app()"
 
 # Between two new callers everybody who is under way gets a turn. With gevent's default of 100, a

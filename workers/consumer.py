@@ -13,8 +13,24 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 _RETRY_S = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}
 
 
+# Flower is looked at by people: a quarter of a second is soon enough for it.
+_EVENTS_EVERY_S = 0.25
+
+
 class Consumer(CeleryConsumer):
-    """Celery's consumer, impatient to reconnect."""
+    """Celery's consumer, impatient to reconnect, and patient with events."""
+
+    _events_due = False
+
+    def on_send_event_buffered(self) -> None:
+        """Publish events together now and then; Celery would, before each step of each task."""
+        if self.hub and not self._events_due:
+            self._events_due = True
+            self.hub.call_later(_EVENTS_EVERY_S, self._send_events)
+
+    def _send_events(self) -> None:
+        self._events_due = False
+        self._flush_events()
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect to Redis, trying again every second at the latest."""
@@ -41,6 +57,19 @@ class TakeWhatCanStart(bootsteps.StartStopStep):
             return free > 0 and within_prefetch_count()
 
         qos.can_consume = can_consume
+
+    def stop(self, consumer: Any) -> None:
+        """At SIGTERM take no more, and give back what was taken and has not begun.
+
+        Celery gives it back too, but only when all else has stopped, seconds later.
+        """
+        if consumer.blueprint.state != bootsteps.CLOSE:
+            return  # The connection is lost, and what there was to give back with it.
+        channel = consumer.task_consumer.channel
+        if channel._in_poll:
+            channel._in_poll.disconnect()
+            channel._in_poll = None
+        channel.qos.restore_unacked_once()
 
 
 def _processes_up(pool: Any) -> int:

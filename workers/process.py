@@ -84,12 +84,10 @@ process = Process()
 
 def connect(settings: WorkerSettings) -> Redis:
     """A client that outlives a restart of Redis."""
-    timeout_s = settings.redis_timeout_ms / 1000
     return Redis.from_url(
         settings.broker_url,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
         retry=Retry(ConstantBackoff(_RETRY_EVERY_S), _RETRIES),
+        **settings.redis_timeouts,
     )
 
 

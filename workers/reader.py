@@ -6,15 +6,18 @@ import base64
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from model.ensemble import Ensemble
 from model.errors import ImageUnreadable
 from workers.contract.clock import Clock, Deadlines
 from workers.contract.ledger import Ledger, Permission
 from workers.contract.readiness import Readiness
 from workers.contract.result import Outcome, Result
 from workers.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    # Engines come after the fork, and Flower, which imports the tasks, has none.
+    from model.ensemble import Ensemble
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ An engine is a module of this package with one function,
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import EngineUnavailable
+
+# At its import OpenVINO tells Google Analytics, unasked, when it finds this package.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 ENGINES = ("openvino", "tensorflow")
 

@@ -38,9 +38,11 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
-        "socket_connect_timeout": _settings.redis_timeout_ms / 1000,
-        "socket_timeout": _settings.redis_timeout_ms / 1000,
+        **_settings.redis_timeouts,
         "health_check_interval": 2,
+        # kombu would note every message in a second list until it is acknowledged. The ledger
+        # knows what became of each, and finds the lost ones within a second.
+        "ack_emulation": False,
         # One list per queue: kombu's four emulated priorities would cost three more keys a poll.
         "priority_steps": [0],
     },

@@ -6,7 +6,7 @@ task. When there is no traffic, the fronts send probes, at most one a second amo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -54,6 +54,12 @@ class Readiness:
     def completed(self) -> None:
         """A worker has just completed a probe."""
         self._redis.set(COMPLETED, self._clock())
+
+    def lives_on(self, host: str) -> bool:
+        """Whether a worker process of this host lives."""
+        since_ms = self._clock() - self._settings.lease_ms
+        alive: Any = self._redis.zrangebyscore(WORKERS, since_ms, "+inf")
+        return any(worker.startswith(f"{host}:".encode()) for worker in alive)
 
     def status(self) -> Status:
         """What is known now."""

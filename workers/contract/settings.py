@@ -42,6 +42,16 @@ class QueueSettings(BaseSettings):
     )
 
     @property
+    def redis_timeouts(self) -> dict[str, float]:
+        """For the workers' connections, in seconds.
+
+        The address of a container that is gone does not refuse, it is silent: the sooner that
+        is found out, the sooner the next attempt succeeds.
+        """
+        timeout_s = self.redis_timeout_ms / 1000
+        return {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s / 4}
+
+    @property
     def broker_url(self) -> str:
         """``redis_url`` with the password in it."""
         password = self.redis_password.get_secret_value()

@@ -1,0 +1,32 @@
+"""``python -m workers.health``: exit status 0 when a worker process of this host serves.
+
+For the health check of a container: one of its processes has loaded its ensemble and beats in
+Redis, where the fronts look for it.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from redis import Redis, RedisError
+
+from workers.contract.clock import wall_clock_ms
+from workers.contract.readiness import Readiness
+from workers.contract.settings import QueueSettings
+
+
+def main() -> int:
+    """Look once."""
+    settings = QueueSettings()
+    redis = Redis.from_url(settings.broker_url, **settings.redis_timeouts)
+    try:
+        lives = Readiness(redis, settings, wall_clock_ms).lives_on(socket.gethostname())
+    except RedisError as error:
+        print(f"Redis is away: {error}", file=sys.stderr)
+        return 1
+    return 0 if lives else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
