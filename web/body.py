@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from flask import Request, g
+from gunicorn.http.errors import ParseException
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -17,6 +19,10 @@ from web.problems import BodyTooLarge, FieldInvalid, NotJson
 
 # Base64 grows the image by a third; the other fields and line breaks fit in the rest.
 _OVERHEAD_BYTES = 200_000
+
+# Of a body that is too large, 64 MiB are read away before the caller is told.
+_BLOCK_BYTES = 65_536
+_DRAINED_BLOCKS = 1_024
 
 
 def max_body_bytes(max_image_bytes: int) -> int:
@@ -63,12 +69,8 @@ class InferenceRequest:
         too_large = BodyTooLarge(
             f"The image is over {max_image_bytes:,} bytes. Send a smaller one."
         )
-        try:
-            body = request.get_data(cache=False)
-        except RequestEntityTooLarge as error:
-            raise too_large from error
-        # A chunked body is cut off at the limit without an error.
-        if len(body) >= max_body_bytes(max_image_bytes):
+        body = _bytes(request, max_body_bytes(max_image_bytes))
+        if body is None:
             raise too_large
         fields = _fields(_json(body))
         image = _base64(fields.image)
@@ -76,6 +78,24 @@ class InferenceRequest:
             raise too_large
         fingerprint = hashlib.sha256(image).hexdigest()
         return cls(fields.esun_uuid, fields.image, fingerprint, fields.retry)
+
+
+def _bytes(request: Request, limit: int) -> bytes | None:
+    """The whole body, or None when it is over the limit."""
+    stream = request.environ["wsgi.input"]
+    try:
+        with suppress(RequestEntityTooLarge):
+            body = request.get_data(cache=False)
+            # A chunked body is cut off at the limit without an error.
+            if len(body) < limit:
+                return body
+        # A caller that is still sending would be reset, and never see the reply.
+        for _ in range(_DRAINED_BLOCKS):
+            if not stream.read(_BLOCK_BYTES):
+                break
+    except (OSError, ParseException) as error:
+        raise NotJson("The body did not arrive whole. Send the request again.") from error
+    return None
 
 
 def _json(body: bytes) -> Any:

@@ -24,10 +24,13 @@ def inference_blueprint(
     """The contest's contract; docs/HTTP.md shows every exchange."""
     blueprint = Blueprint("inference", __name__)
 
-    @blueprint.post("/inference")
-    def inference() -> Response:
+    @blueprint.before_request
+    def _note_arrival() -> None:
         g.arrival_ms = clock()
         g.preferred_ms = preferred_wait_ms(request.headers.getlist("Prefer"))
+
+    @blueprint.post("/inference")
+    def inference() -> Response:
         asked = InferenceRequest.read(request, settings.max_image_bytes)
         g.retry = asked.retry
         deadlines = Deadlines.after(

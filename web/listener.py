@@ -79,7 +79,10 @@ class Listener:
                 self._listen()
             except RedisError as error:
                 logger.warning("the subscription broke, making a new one: %s", error)
-                time.sleep(_RECONNECT_EVERY_S)
+            except Exception:
+                # A front without this thread would be deaf: whatever it was, go on.
+                logger.exception("the subscription failed, making a new one")
+            time.sleep(_RECONNECT_EVERY_S)
 
     def _listen(self) -> None:
         with self._redis.pubsub() as subscription:

@@ -7,6 +7,8 @@ import gzip
 import json
 import socket
 import time
+import urllib.error
+import urllib.request
 from typing import Any
 
 import pytest
@@ -200,6 +202,40 @@ def test_a_chunked_body_over_the_limit_is_a_413(service: Service) -> None:
     chunks = (b" " * 100_000 for _ in range(90))
     response = requests.post(f"{service.url}/inference", data=chunks, timeout=10)
     check_problem(response, 413, "too-large")
+
+
+@pytest.mark.parametrize("megabytes", [9, 30])
+def test_a_caller_that_sends_too_much_at_once_still_hears_the_413(
+    service: Service, megabytes: int
+) -> None:
+    """A server that closes the connection with unread data in it resets the caller."""
+    request = urllib.request.Request(
+        f"{service.url}/inference", b" " * megabytes * 1_000_000, {"Content-Type": "x"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as told:
+        urllib.request.urlopen(request, timeout=10)
+    assert told.value.code == 413
+    assert json.load(told.value)["type"] == URN + "too-large"
+    told.value.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"zz\r\n", b"5\r\nhello", b"5\r\nhelloXX"],
+    ids=["no size", "no end", "no terminator"],
+)
+def test_a_body_in_broken_chunks_is_a_400(service: Service, body: bytes) -> None:
+    head = b"POST /inference HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as caller:
+        caller.sendall(head + body)
+        caller.shutdown(socket.SHUT_WR)
+        assert caller.recv(1_000).startswith(b"HTTP/1.1 400")
+
+
+def test_options_tells_the_methods(service: Service) -> None:
+    response = requests.options(f"{service.url}/inference", timeout=5)
+    assert response.status_code == 200
+    assert "POST" in response.headers["Allow"]
 
 
 @pytest.mark.parametrize(
