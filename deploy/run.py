@@ -35,9 +35,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="punctual-") as state:
         environment = service_environment(Path(state), web_port, flower_port)
         command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
-        with subprocess.Popen(command, cwd=ROOT, env=environment) as supervisor:
+        # In a session of its own: what a terminal sends reaches this script alone. A supervisord
+        # that hears of a closed terminal starts everything anew.
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, start_new_session=True
+        ) as supervisor:
             # The service stops in order, and then we do.
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: supervisor.terminate())
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):

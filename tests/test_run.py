@@ -83,14 +83,18 @@ def run(tmp_path: Path) -> Iterator[Run]:
         end(running.process)
 
 
-def test_make_run_serves_until_ctrl_c_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_make_run_serves_until_it_is_stopped_and_leaves_nothing(
+    run: Run, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C, kill, and a closed terminal."""
     run.wait_for_output(f"The sample image reads: {SAMPLE_ANSWER}")
     assert f"POST {run.url}/inference" in run.output()
     assert requests.get(f"http://127.0.0.1:{run.flower_port}/", timeout=10).status_code == 200
 
     family = run.process.children(recursive=True)
     assert len(family) >= 7
-    run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(number)
 
     assert run.process.wait(timeout=30) == 0
     _, alive = psutil.wait_procs(family, timeout=5)
