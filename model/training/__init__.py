@@ -1,0 +1,1 @@
+"""Training: from labelled images to frozen ensemble members. Needs TensorFlow; serving does not."""

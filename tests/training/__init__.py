@@ -1,0 +1,1 @@
+"""Tests of training, with the real TensorFlow on a tiny network."""

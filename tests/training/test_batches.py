@@ -1,0 +1,79 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model.training.augmentation import augment, plain
+from model.training.batches import Batches, Mix
+from model.training.dataset import load
+from model.training.errors import DataError
+from tests.training.world import LABELS
+
+Draw = Callable[[str, int], Path]
+
+
+def test_a_batch_depends_on_its_number_alone(draw: Draw, tmp_path: Path) -> None:
+    dataset = load(draw("images", 24), LABELS, 32, tmp_path / "cache")
+    rows = np.arange(24)
+    batches = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
+    again = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
+
+    images, targets = batches.at(5)
+    batches.at(0)
+
+    assert np.array_equal(images, again.at(5)[0])
+    assert np.array_equal(targets, again.at(5)[1])
+    assert not np.array_equal(images, again.at(2)[0])
+    assert (targets == 3).sum() == 2
+
+
+def test_an_epoch_shows_every_image_once(draw: Draw, tmp_path: Path) -> None:
+    dataset = load(draw("images", 24), LABELS, 32, tmp_path / "cache")
+    batches = Batches(dataset, np.arange(24), 8, Mix(0, 0), 3, seed=1)
+
+    shown = np.concatenate([batches.at(step)[0] for step in range(3, 6)])
+
+    assert batches.per_epoch == 3
+    assert sorted(image.tobytes() for image in shown) == sorted(
+        image.tobytes() for image in dataset.images
+    )
+
+
+def test_too_few_images_are_refused(draw: Draw, tmp_path: Path) -> None:
+    dataset = load(draw("images", 6), LABELS, 32, tmp_path / "cache")
+
+    with pytest.raises(DataError, match="do not fill a batch"):
+        Batches(dataset, np.arange(6), 8, Mix(), 3, seed=1)
+
+
+def test_augmentation_repeats_with_its_seed_and_keeps_the_range() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8)
+
+    one = augment(tf.constant(images), 32, tf.constant([1, 2])).numpy()
+    same = augment(tf.constant(images), 32, tf.constant([1, 2])).numpy()
+    other = augment(tf.constant(images), 32, tf.constant([1, 3])).numpy()
+
+    assert one.shape == (4, 32, 32, 3)
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert one.min() >= 0
+    assert one.max() <= 255
+
+
+def test_augmentation_moves_a_mark_little() -> None:
+    images = np.full((64, 64, 64, 3), 255, np.uint8)
+    images[:, 24:40, 24:40] = 0
+
+    changed = augment(tf.constant(images), 64, tf.constant([1, 1])).numpy()
+
+    middle, rim = changed[:, 29:35, 29:35].mean(), changed[:, :6].mean()
+    assert middle < 110
+    assert rim > 160
+
+
+def test_plain_leaves_an_image_of_the_right_size_alone() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+
+    assert np.array_equal(plain(tf.constant(images), 32).numpy(), images.astype(np.float32))

@@ -1,0 +1,31 @@
+"""A tiny world: three drawn characters, and a network of the kinds of layers that members have."""
+
+import keras
+
+LABELS = ("A", "O", "X", "isnull")
+
+
+def tiny_network(classes: int, size: int | None = None) -> keras.Model:
+    """Every kind of layer of EfficientNet once, in a few thousand weights."""
+    layers = keras.layers
+    image = keras.Input((size, size, 3))
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.Normalization()(x)
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)))(x)
+    x = layers.Conv2D(40, 3, strides=2, padding="valid", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.Activation("swish")(x)
+    y = layers.DepthwiseConv2D(5, padding="same", use_bias=False)(x)
+    y = layers.BatchNormalization()(y)
+    y = layers.Activation("swish")(y)
+    s = layers.GlobalAveragePooling2D()(y)
+    s = layers.Reshape((1, 1, 40))(s)
+    s = layers.Conv2D(30, 1, activation="swish")(s)
+    s = layers.Conv2D(40, 1, activation="sigmoid")(s)
+    y = layers.Multiply()([y, s])
+    y = layers.Conv2D(40, 1, use_bias=False)(y)
+    y = layers.BatchNormalization()(y)
+    y = layers.Dropout(0.2, noise_shape=(None, 1, 1, 1))(y)
+    x = layers.Add()([x, y])
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(classes)(layers.Dropout(0.1)(x)))
