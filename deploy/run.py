@@ -22,16 +22,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"
 READY_WITHIN_S = 60
+HIGHEST_PORT = 65_536
 
 
 def main() -> int:
     """Run until interrupted; the exit status is that of the service."""
-    web_port = int(os.environ.get("WEB_PORT", "8000"))
-    flower_port = int(os.environ.get("FLOWER_PORT", "5555"))
-    for name, port in (("WEB_PORT", web_port), ("FLOWER_PORT", flower_port)):
-        if not is_free(port):
-            print(f"Port {port} is taken. Choose another one: make run {name}=...", file=sys.stderr)
-            return 1
+    try:
+        web_port, flower_port = port("WEB_PORT", "8000"), port("FLOWER_PORT", "5555")
+        if web_port == flower_port:
+            raise ValueError(f"WEB_PORT and FLOWER_PORT are both {web_port}. Choose two.")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="punctual-") as state:
         environment = service_environment(Path(state), web_port, flower_port)
         command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
@@ -55,7 +57,7 @@ def service_environment(state: Path, web_port: int, flower_port: int) -> dict[st
     defaults = {"WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
     ours = {
         "STATE": str(state),
-        "USER": str(os.getuid()),
+        "PUNCTUAL_UID": str(os.getuid()),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "REDIS_SERVER": redis_server(),
         "REDIS_PORT": str(redis_port),
@@ -79,6 +81,16 @@ def redis_server() -> str:
 def executable(name: str) -> str:
     """A program of this environment."""
     return str(Path(sys.executable).parent / name)
+
+
+def port(name: str, default: str) -> int:
+    """The port that an environment variable names; ValueError when it cannot be used."""
+    text = os.environ.get(name, default)
+    if not text.isdigit() or not 0 < int(text) < HIGHEST_PORT:
+        raise ValueError(f"{name}={text} is no port. Choose a number below {HIGHEST_PORT}.")
+    if not is_free(int(text)):
+        raise ValueError(f"Port {text} is taken. Choose another one: make run {name}=...")
+    return int(text)
 
 
 def is_free(port: int) -> bool:

@@ -19,6 +19,8 @@ def pack(
 ) -> Bundle:
     """Write a bundle to ``destination``, in place of what may be there, whole or not at all.
 
+    Between two renames there is a moment with neither; a running worker has its bundle in memory.
+
     Args:
         destination: the bundle's folder.
         graphs: frozen graphs, one per member, in the order in which they are asked.
@@ -46,11 +48,12 @@ def pack(
             manifest.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8"
         )
         Bundle.open(folder)
-        _put_in_place(folder, destination, aside=Path(scratch, "replaced"))
+        put_in_place(folder, destination, aside=Path(scratch, "replaced"))
     return Bundle.open(destination)
 
 
-def _put_in_place(folder: Path, destination: Path, aside: Path) -> None:
+def put_in_place(folder: Path, destination: Path, aside: Path) -> None:
+    """Rename ``folder`` to ``destination``; what stood there goes ``aside``, or back on failure."""
     occupied = os.path.lexists(destination)
     if occupied:
         destination.rename(aside)

@@ -21,7 +21,7 @@ import requests
 from PIL import Image, ImageDraw
 
 from tests.redis_process import RedisProcess, free_port
-from workers.contract.ledger import COUNTS
+from workers.contract.keys import COUNTS
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE: dict[str, Any] = json.loads((ROOT / "docs" / "sample-request.json").read_text())

@@ -111,6 +111,29 @@ def test_every_killed_part_comes_back(run: Run) -> None:
         run.answers_again(within_s=30)
 
 
+@pytest.mark.parametrize(
+    ("ports", "message"),
+    [
+        ({"WEB_PORT": "x"}, "WEB_PORT=x is no port"),
+        ({"FLOWER_PORT": "70000"}, "FLOWER_PORT=70000 is no port"),
+        ({"WEB_PORT": "8321", "FLOWER_PORT": "8321"}, "are both 8321"),
+    ],
+)
+def test_impossible_ports_get_a_clear_message(ports: dict[str, str], message: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "deploy/run.py"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "WEB_PORT": str(free_port()), **ports},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert run.returncode == 1
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
 def test_a_taken_port_gets_a_clear_message() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

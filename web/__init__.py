@@ -31,9 +31,9 @@ _CONNECTIONS = 16
 _TURN_WITHIN_S = 5
 
 
-def create_app(settings: WebSettings | None = None, clock: Clock = wall_clock_ms) -> Flask:
+def create_app(clock: Clock = wall_clock_ms) -> Flask:
     """The WSGI application of one front process, its two background threads started."""
-    settings = settings or WebSettings()
+    settings = WebSettings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
 
     timeout_ms = settings.redis_timeout_ms

@@ -17,7 +17,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from web.problems import BodyTooLarge, FieldInvalid, NotJson
 
-# Base64 grows the image by a third; the other fields and line breaks fit in the rest.
+# For the other fields.
 _OVERHEAD_BYTES = 200_000
 
 # Of a body that is too large, 64 MiB are read away before the caller is told.
@@ -27,7 +27,8 @@ _DRAINED_BLOCKS = 1_024
 
 def max_body_bytes(max_image_bytes: int) -> int:
     """How long a body can be that carries an image of that size."""
-    return max_image_bytes * 4 // 3 + _OVERHEAD_BYTES
+    # Base64 grows the image by a third; lines of 76 may each end in an escaped \\r\\n.
+    return max_image_bytes * 4 // 3 * 80 // 76 + _OVERHEAD_BYTES
 
 
 def _printable(uuid: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import NamedTuple
 
+from gevent import Timeout
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
@@ -20,9 +22,12 @@ from web.problems import (
 )
 from web.pulse import Pulse
 from workers.contract.clock import Clock, Deadlines
-from workers.contract.ledger import Ledger, Verdict
+from workers.contract.ledger import Admission, Ledger, Verdict
 from workers.contract.queue import enqueue
 from workers.contract.result import Outcome, Result
+
+# The last look into the ledger leaves itself the time to reply.
+_LAST_LOOK_MS = 25
 
 
 class Source(StrEnum):
@@ -55,6 +60,9 @@ class Dispatcher:
         self._listener = listener
         self._pulse = pulse
         self._clock = clock
+        # In a thread of its own: a request that runs out of time must not interrupt kombu, whose
+        # connections do not survive that. The message still leaves, for the re-send to join.
+        self._publisher = ThreadPoolExecutor(1, "publisher")
 
     def answer(self, request: InferenceRequest, deadlines: Deadlines) -> Answer:
         """The answer, computed once whatever number of copies arrive.
@@ -62,12 +70,21 @@ class Dispatcher:
         Raises:
             Problem: any of those this module imports; ``AnswerLate`` at ``answer_by_ms``.
         """
-        _ = self._pulse.status
+        self._pulse.require_redis()
+        left_ms = max(_LAST_LOOK_MS, deadlines.answer_by_ms - self._clock())
         try:
-            with self._listener.waiter(request.uuid) as waiter:
+            # The clock holds whatever hangs: a silent Redis, the queue for its connections.
+            with (
+                Timeout(left_ms / 1000, AnswerLate()),
+                self._listener.waiter(request.uuid, request.fingerprint) as waiter,
+            ):
                 answer = self._wait(request, deadlines, waiter)
         except (RedisError, OperationalError) as error:
             raise RedisAway from error
+        except AnswerLate:
+            # If it is Redis that hangs, say so.
+            self._pulse.require_redis()
+            raise
         match answer.result.outcome:
             case Outcome.UNREADABLE:
                 raise ImageUnreadable(answer.result.text)
@@ -76,49 +93,48 @@ class Dispatcher:
         return answer
 
     def _wait(self, request: InferenceRequest, deadlines: Deadlines, waiter: Waiter) -> Answer:
-        """Admit, wait to be told, and look again whenever the lease may have run out."""
+        """Wait to be told, and look again whenever a lease may have run out."""
+        last_look_ms = deadlines.answer_by_ms - _LAST_LOOK_MS
         source: Source | None = None
         while True:
-            admission = self._ledger.admit(
-                request.uuid,
-                request.fingerprint,
-                deadlines.drop_after_ms,
-                self._listener.channel,
-            )
-            match admission.verdict:
-                case Verdict.CONFLICT:
-                    raise UuidConflict(
-                        "Another image came with this esun_uuid. Use a new esun_uuid for a new "
-                        "image, and the same image for a re-send."
-                    )
-                case Verdict.EXHAUSTED:
-                    raise EngineFailed(
-                        "Every worker that tried this image died. Check the image; a new "
-                        "esun_uuid tries it again."
-                    )
-                case Verdict.UNREADY if source is None:
-                    raise WorkersAway
-                case Verdict.ENQUEUE:
-                    enqueue(
-                        request.uuid,
-                        request.image,
-                        request.fingerprint,
-                        admission.place,
-                        self._clock(),
-                        deadlines,
-                    )
-                case Verdict.KEPT | Verdict.JOINED | Verdict.UNREADY:
-                    # Who waits already goes on waiting when the worker dies: one may come back.
-                    pass
+            admission = self._admit(request, deadlines, waits=source is not None)
             source = source or _SOURCES[admission.verdict]
             result = admission.result
             if result is None:
-                until_ms = min(deadlines.answer_by_ms, admission.look_again_ms)
+                until_ms = min(last_look_ms, admission.look_again_ms)
                 result = waiter.wait(max(0, until_ms - self._clock()) / 1000)
-            if result is None and self._clock() >= deadlines.answer_by_ms:
+            if result is None and self._clock() >= last_look_ms:
                 # Whatever the subscription missed is in the ledger.
                 result = self._ledger.result(request.uuid)
                 if result is None:
                     raise AnswerLate
             if result is not None:
                 return Answer(result, source)
+
+    def _admit(self, request: InferenceRequest, deadlines: Deadlines, *, waits: bool) -> Admission:
+        """Ask the ledger what the request is, and enqueue it if it says so."""
+        admission = self._ledger.admit(
+            request.uuid, request.fingerprint, deadlines.drop_after_ms, self._listener.channel
+        )
+        match admission.verdict:
+            case Verdict.CONFLICT:
+                raise UuidConflict(
+                    "Another image came with this esun_uuid. Use a new esun_uuid for a new image, "
+                    "and the same image for a re-send."
+                )
+            case Verdict.EXHAUSTED:
+                raise EngineFailed(
+                    "Every worker that tried this image died. Check the image; a new esun_uuid "
+                    "tries it again."
+                )
+            case Verdict.UNREADY if not waits:
+                # Who waits already goes on waiting when the worker dies: one may come back.
+                raise WorkersAway
+            case Verdict.ENQUEUE:
+                self._publisher.submit(self._publish, request, admission.place, deadlines).result()
+        return admission
+
+    def _publish(self, request: InferenceRequest, place: int, deadlines: Deadlines) -> None:
+        # While Redis hangs, those in line are told at once instead of each trying in turn.
+        self._pulse.require_redis()
+        enqueue(request.uuid, request.image, request.fingerprint, place, self._clock(), deadlines)

@@ -79,9 +79,9 @@ def _reply(uuid: str, answer: Answer, settings: WebSettings) -> Response:
         "answer": result.text,
     }
     response = Response(json.dumps(body, ensure_ascii=False), content_type="application/json")
-    queue_ms, compute_ms = result.queue_us / 1000, result.compute_us / 1000
+    queue_ms, compute_ms = result.queue_ms, result.compute_us / 1000
     if answer.source is Source.KEPT:
-        queue_ms = compute_ms = 0.0
+        queue_ms = compute_ms = 0
     response.headers["Server-Timing"] = f"queue;dur={queue_ms:g}, compute;dur={compute_ms:g}"
     response.headers["Punctual-Source"] = answer.source
     response.headers["Punctual-Bundle"] = result.bundle

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from redis import Redis, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from workers.contract import keys
 from workers.contract.ledger import Notice
 from workers.contract.result import Result
 
@@ -37,7 +38,8 @@ class Waiter:
 
     def tell(self, result: Result | None) -> None:
         """Wake the request, with its result or without one to make it look again."""
-        self._result = result
+        if result is not None:
+            self._result = result
         self._event.set()
 
     def wait(self, timeout_s: float) -> Result | None:
@@ -51,9 +53,10 @@ class Listener:
     """Owns the subscription and knows the waiting requests of this process."""
 
     def __init__(self, redis: Redis) -> None:
-        self.channel = f"punctual:front:{secrets.token_hex(8)}"
+        self.channel = keys.front(secrets.token_hex(8))
         self._redis = redis
-        self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
+        # By uuid and fingerprint: nobody can be told the result of another image.
+        self._waiters: defaultdict[tuple[str, str], set[Waiter]] = defaultdict(set)
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def start(self) -> None:
@@ -61,17 +64,17 @@ class Listener:
         self._thread.start()
 
     @contextmanager
-    def waiter(self, uuid: str) -> Iterator[Waiter]:
-        """Be told of one uuid's result for the length of the block."""
-        waiter = Waiter()
-        self._waiters[uuid].add(waiter)
+    def waiter(self, uuid: str, fingerprint: str) -> Iterator[Waiter]:
+        """Be told of one image's result for the length of the block."""
+        subject, waiter = (uuid, fingerprint), Waiter()
+        self._waiters[subject].add(waiter)
         try:
             yield waiter
         finally:
-            waiters = self._waiters[uuid]
+            waiters = self._waiters[subject]
             waiters.discard(waiter)
             if not waiters:
-                del self._waiters[uuid]
+                del self._waiters[subject]
 
     def _run(self) -> None:
         while True:
@@ -105,7 +108,7 @@ class Listener:
                     self._tell(Notice.parse(message["data"]))
 
     def _tell(self, notice: Notice) -> None:
-        for waiter in tuple(self._waiters.get(notice.uuid, ())):
+        for waiter in tuple(self._waiters.get((notice.uuid, notice.fingerprint), ())):
             waiter.tell(notice.result)
 
     def _wake_everybody(self) -> None:

@@ -27,7 +27,7 @@ _FAILURES = 2
 
 
 class Pulse:
-    """What this front process knows of Redis and the workers, a fifth of a second old at most."""
+    """What this front process knows of Redis and the workers, about a second old at most."""
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
@@ -51,10 +51,19 @@ class Pulse:
             raise RedisAway
         return self._status
 
+    def require_redis(self) -> None:
+        """Raise ``RedisAway`` when the latest look got no reply."""
+        _ = self.status
+
     def _run(self) -> None:
         while True:
             time.sleep(_PERIOD_S)
-            self._look()
+            try:
+                self._look()
+            except Exception:
+                # Without this thread the front would believe its last status for ever.
+                logger.exception("the pulse failed, going on")
+                self._status = None
 
     def _look(self) -> None:
         try:

@@ -18,7 +18,7 @@ class Share:
     cores: frozenset[int]
     threads: int
 
-    def take(self) -> None:
+    def pin(self) -> None:
         """Pin the calling process. Threads started later inherit it."""
         if self.cores:
             os.sched_setaffinity(0, self.cores)

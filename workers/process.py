@@ -57,7 +57,7 @@ class Process:
             os.sched_getaffinity(0),
             container_quota(),
         )
-        part.take()
+        part.pin()
 
         from model.ensemble import Ensemble
 

@@ -71,11 +71,11 @@ class Reader:
                 bundle=self._ensemble.bundle.id,
                 members=members,
                 of_members=self._ensemble.size,
-                queue_us=max(0, picked_up_ms - sent_ms) * 1000,
+                queue_ms=max(0, picked_up_ms - sent_ms),
                 compute_us=compute_us,
                 finished_s=finished_ms // 1000,
             )
-            self._ledger.finish(uuid, fingerprint, result, keep=outcome is not Outcome.FAILED)
+            self._ledger.finish(uuid, fingerprint, place, result)
         return {
             outcome.value: text,
             "compute_ms": compute_us // 1000,

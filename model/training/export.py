@@ -1,7 +1,6 @@
 """Running frozen graphs, comparing them with their networks, and putting files in place."""
 
-import os
-import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from model.packing import put_in_place
 from model.training.errors import ExportError
 from model.training.freeze import IMAGE, PROBABILITIES
 
@@ -65,25 +65,16 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> None:
 
     All are written beside it first. Raises ExportError when that fails; the old folder stays.
     """
-    beside, old = (folder.with_name(folder.name + suffix) for suffix in (".part", ".old"))
     try:
-        for leftover in (beside, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        for name, content in files.items():
-            path = beside / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-        if folder.exists():
-            folder.replace(old)
-        beside.replace(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="export-") as scratch:
+            for name, content in files.items():
+                path = Path(scratch, "new", name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            put_in_place(Path(scratch, "new"), folder, aside=Path(scratch, "old"))
     except OSError as error:
         raise ExportError(f"cannot write {folder}: {error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _in_batches(run: Callable[[tf.Tensor], tf.Tensor], images: Images) -> Floats:

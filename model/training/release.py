@@ -1,6 +1,7 @@
 """Releasing: an export, golden images and a licence become a bundle that can be served."""
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from model.bundle import Bundle
 from model.engines import ENGINES, engine
+from model.ensemble import Ensemble
 from model.packing import pack
 from model.training.dataset import ISNULL, Dataset, load
 from model.training.ensemble import REPORT
@@ -56,6 +58,10 @@ def release(
         "licence": licence,
     }
     answers = {golden / each: Path(each).stem.rpartition("_")[2] for each in _names(golden)}
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = pack(Path(scratch, "bundle"), graphs, answers, facts)
+        for each in ENGINES:
+            Ensemble.load(trial.folder, each, 1)
     return pack(out, graphs, answers, facts)
 
 

@@ -83,8 +83,10 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     """The lines of the history, one for every epoch; raises CheckpointError when unreadable."""
     try:
         text = (folder / HISTORY).read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
-    except (OSError, ValueError) as error:
+        lines = [json.loads(line) for line in text.splitlines()]
+        # A training killed between the line and the state has ended that epoch twice.
+        return list({line["step"]: line for line in lines}.values())
+    except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"cannot read the history of {folder}: {error}") from error
 
 

@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.service_process import Service, another_image, request_body
+from workers.contract.keys import LINE
 
 
 def test_two_hundred_copies_at_once_are_one_execution(service: Service) -> None:
@@ -35,10 +36,10 @@ def test_copies_over_several_front_processes_are_one_execution(tmp_path) -> None
 def test_a_finished_uuid_publishes_no_message(service: Service) -> None:
     body = request_body()
     service.post(body)
-    before = service.redis.client.hget("punctual:line", "given")
+    before = service.redis.client.hget(LINE, "given")
     for _ in range(20):
         service.post(body)
-    assert service.redis.client.hget("punctual:line", "given") == before
+    assert service.redis.client.hget(LINE, "given") == before
 
 
 def test_many_distinct_images_all_get_their_own_answer(service: Service) -> None:

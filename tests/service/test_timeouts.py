@@ -87,7 +87,7 @@ def test_two_thousand_timeouts_leave_nothing_behind(forgetful: Service) -> None:
     assert asyncio.run(post_all(forgetful.port, bodies, wait_s=5)) == {504: CALLERS}
 
     after = footprint(forgetful)
-    assert after["clients"] == before["clients"]
+    assert after["clients"] <= before["clients"]
     assert after["channels"] == before["channels"] == 1
     assert after["files"] <= before["files"] + 2
     assert after["memory_mb"] <= before["memory_mb"] * 1.05

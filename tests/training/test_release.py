@@ -5,16 +5,20 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from model.bundle import Bundle
+from model.engines import ENGINES, engine
 from model.ensemble import Ensemble
+from model.errors import BundleInvalid
+from model.image import decode
 from model.training import ensemble, member, network
-from model.training.dataset import read_labels
+from model.training.dataset import ISNULL, read_labels
 from model.training.errors import DataError, ExportError
+from model.training.evaluation import read
 from model.training.release import release
 from model.training.trainer import Plan
-from tests.training.world import tiny_network
+from tests.training.world import LABELS, tiny_network
 
 Draw = Callable[[str, int], Path]
 NAMES = {"name": "tiny", "version": "1", "licence": "none"}
@@ -43,35 +47,49 @@ def golden(folder: Path, source: Path, answer: str) -> Path:
     return folder
 
 
+def reading(export: Path, image: bytes) -> str:
+    """What the exported ensemble answers."""
+    report = json.loads((export / "report.json").read_text(encoding="utf-8"))
+    network = engine("tensorflow").load(export / "members" / "1.pb", 1)
+    probabilities = network(decode(image, 32, 32).astype(np.float32))
+    index = read(probabilities[None], LABELS.index(ISNULL), report["isnull"]["threshold"]).answers
+    return LABELS[int(index[0])]
+
+
 def test_a_released_bundle_is_served_by_every_engine(
     export: Path, draw: Draw, labels_file: Path, tmp_path: Path
 ) -> None:
-    labels, images, out = read_labels(labels_file), draw("compare", 6), tmp_path / "bundle"
-    first = next(images.iterdir()).read_bytes()
+    images, out = draw("compare", 6), tmp_path / "bundle"
+    image = next(images.iterdir()).read_bytes()
+    answer = reading(export, image)
 
-    def attempt(answer: str) -> Bundle:
-        folder = golden(tmp_path / answer, images, answer)
-        return release(export, labels, folder, images, tmp_path / "cache", out, **NAMES)
+    release(
+        export, read_labels(labels_file), golden(tmp_path / "g", images, answer), images,
+        tmp_path / "cache", out, **NAMES,
+    )  # fmt: skip
 
-    bundle = attempt("A")
-    answer = _read(bundle, first)
-    attempt(answer)
-
-    for engine in ("openvino", "tensorflow"):
-        assert Ensemble.load(out, engine, 1).read(first).answer == answer
+    for name in ENGINES:
+        assert Ensemble.load(out, name, 1).read(image).answer == answer
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["engines"] == {"openvino": 1.0, "tensorflow": 1.0}
     assert manifest["golden"][0]["answer"] == answer
     assert manifest["accuracy"]["accuracy"]["tuning"]["images"] == 12
 
 
-def _read(bundle: Bundle, image: bytes) -> str:
-    from model.engines import engine
+def test_a_golden_image_that_is_misread_releases_nothing(
+    export: Path, draw: Draw, labels_file: Path, tmp_path: Path
+) -> None:
+    images = draw("compare", 6)
+    answer = reading(export, next(images.iterdir()).read_bytes())
+    wrong = next(label for label in LABELS if label != answer)
 
-    networks = [
-        engine("openvino").load(bundle.path(member.graph), 1) for member in bundle.manifest.members
-    ]
-    return Ensemble(bundle, networks).read(image).answer
+    with pytest.raises(BundleInvalid, match="the manifest says"):
+        release(
+            export, read_labels(labels_file), golden(tmp_path / "g", images, wrong), images,
+            tmp_path / "cache", tmp_path / "bundle", **NAMES,
+        )  # fmt: skip
+
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_folder_without_an_export_is_refused(

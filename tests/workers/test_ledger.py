@@ -10,22 +10,15 @@ from redis.client import PubSub
 
 from tests.redis_process import RedisProcess
 from workers.contract.clock import Deadlines
-from workers.contract.ledger import (
-    COMPLETED,
-    COUNTS,
-    LINE,
-    WORKERS,
-    Ledger,
-    Notice,
-    Permission,
-    Verdict,
-)
+from workers.contract.keys import COMPLETED, COUNTS, LINE, WORKERS, entry
+from workers.contract.ledger import Ledger, Notice, Permission, Verdict
 from workers.contract.queue import INFERENCE
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
-UUID, IMAGE, FRONT = "a-uuid", "fingerprint", "front-1"
-RESULT = Result(Outcome.ANSWERED, "德", "handwriting/1", 5, 5, 1000, 9000, 1_700_000_000)
+UUID, IMAGE, ANOTHER, FRONT = "a-uuid", "a" * 64, "b" * 64, "front-1"
+RESULT = Result(Outcome.ANSWERED, "德", "handwriting/1", 5, 5, 1, 9000, 1_700_000_000)
+FAILURE = Result(Outcome.FAILED, "the engine failed", "handwriting/1", 0, 5, 0, 0, 1)
 LEASE_MS = 1_000
 
 
@@ -80,7 +73,7 @@ def test_a_new_request_is_enqueued_and_its_copies_join(desk: Desk) -> None:
 def test_a_finished_request_is_answered_from_the_ledger(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+    desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
 
     admission = desk.ledger.admit(UUID, IMAGE, desk.now_ms + 10_000, FRONT)
 
@@ -91,8 +84,8 @@ def test_a_finished_request_is_answered_from_the_ledger(desk: Desk) -> None:
 def test_a_kept_result_lives_on_each_time_it_is_asked_for(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
-    key = f"punctual:request:{UUID}"
+    desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
+    key = entry(UUID)
     desk.redis.pexpire(key, 5_000)
 
     desk.arrive()
@@ -104,8 +97,8 @@ def test_a_kept_result_takes_less_than_a_kilobyte(desk: Desk) -> None:
     uuid = "f" * 64
     desk.arrive(uuid, "e" * 64)
     desk.ledger.start(uuid, "e" * 64, desk.place)
-    desk.ledger.finish(uuid, "e" * 64, RESULT, keep=True)
-    assert desk.redis.memory_usage(f"punctual:request:{uuid}") < 1_000
+    desk.ledger.finish(uuid, "e" * 64, desk.place, RESULT)
+    assert desk.redis.memory_usage(entry(uuid)) < 1_000
 
 
 @pytest.mark.parametrize("moment", ["queued", "running", "finished"])
@@ -114,15 +107,15 @@ def test_another_image_under_the_same_uuid_is_a_conflict(desk: Desk, moment: str
     if moment != "queued":
         desk.pick_up()
     if moment == "finished":
-        desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
-    assert desk.arrive(image="another") is Verdict.CONFLICT
+        desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
+    assert desk.arrive(image=ANOTHER) is Verdict.CONFLICT
 
 
 def test_a_message_never_answers_for_another_image_of_its_uuid(desk: Desk) -> None:
     """Given a message that outlived its entry, and a new request under the old uuid."""
     desk.arrive()
-    desk.redis.delete(f"punctual:request:{UUID}")
-    desk.ledger.admit(UUID, "another", desk.now_ms + 10_000, FRONT)
+    desk.redis.delete(entry(UUID))
+    desk.ledger.admit(UUID, ANOTHER, desk.now_ms + 10_000, FRONT)
     assert desk.pick_up() is Permission.GONE
 
 
@@ -222,7 +215,7 @@ def test_of_two_messages_for_one_uuid_only_one_is_executed(desk: Desk) -> None:
     desk.redis.lpush(INFERENCE, message)
     assert desk.pick_up() is Permission.RUN
     assert desk.pick_up() is Permission.RUNNING
-    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+    desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
     desk.redis.lpush(INFERENCE, message)
     assert desk.pick_up() is Permission.FINISHED
     assert desk.executions() == 1
@@ -256,18 +249,84 @@ def test_the_first_result_stands(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
     second = Result(Outcome.ANSWERED, "得", "handwriting/2", 1, 5, 0, 0, 1_700_000_001)
-    desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
-    desk.ledger.finish(UUID, IMAGE, second, keep=True)
+    desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
+    desk.ledger.finish(UUID, IMAGE, desk.place, second)
     assert desk.ledger.result(UUID) == RESULT
 
 
-def test_a_result_that_is_not_kept_frees_the_uuid(desk: Desk) -> None:
+def test_a_failure_frees_the_uuid(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    failed = Result(Outcome.FAILED, "the engine failed", "handwriting/1", 0, 5, 0, 0, 1)
-    desk.ledger.finish(UUID, IMAGE, failed, keep=False)
+    desk.ledger.finish(UUID, IMAGE, desk.place, FAILURE)
     assert desk.ledger.result(UUID) is None
     assert desk.arrive() is Verdict.ENQUEUE
+
+
+def test_a_failure_of_a_worker_that_lost_its_request_is_not_told(desk: Desk) -> None:
+    """Given that another worker runs the request meanwhile, its result may yet be good."""
+    desk.arrive()
+    desk.pick_up()
+    lost = desk.place
+    desk.pass_ms(LEASE_MS)
+    desk.arrive()
+    desk.pick_up()
+    desk.ledger.finish(UUID, IMAGE, lost, FAILURE)
+    desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
+    assert desk.ledger.result(UUID) == RESULT
+
+
+def test_a_late_answer_of_a_worker_that_lost_its_request_counts(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    lost = desk.place
+    desk.pass_ms(LEASE_MS)
+    desk.arrive()
+    desk.ledger.finish(UUID, IMAGE, lost, RESULT)
+    assert desk.arrive() is Verdict.KEPT
+    assert desk.pick_up() is Permission.FINISHED
+
+
+def test_a_worker_that_only_fails_is_not_ready(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.redis.delete(COMPLETED)
+    desk.ledger.finish(UUID, IMAGE, desk.place, FAILURE)
+    assert desk.arrive() is Verdict.UNREADY
+
+
+def test_a_question_repeated_over_a_broken_connection_gets_the_same_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _: "the same pick-up")
+    desk.arrive()
+    assert desk.ledger.start(UUID, IMAGE, desk.place) is Permission.RUN
+    assert desk.ledger.start(UUID, IMAGE, desk.place) is Permission.RUN
+    assert desk.executions() == 1
+
+
+def test_messages_from_before_a_loss_of_data_disturb_nothing(desk: Desk) -> None:
+    """Given a worker with a high place in its hands when Redis comes back empty."""
+    desk.redis.hset(LINE, "given", 1_000)
+    desk.arrive("old")
+    old = desk.place
+    desk.redis.flushall()
+    desk.workers_are_ready()
+    desk.arrive("earlier")
+    desk.arrive()
+    assert desk.ledger.start("old", IMAGE, old) is Permission.GONE
+    desk.pass_ms(LEASE_MS)
+    assert desk.arrive() is Verdict.JOINED
+
+
+def test_a_full_redis_still_takes_results(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.redis.config_set("maxmemory", 1)
+    try:
+        desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
+        assert desk.ledger.result(UUID) == RESULT
+    finally:
+        desk.redis.config_set("maxmemory", 0)
 
 
 def messages(ears: PubSub) -> Iterator[dict[str, Any]]:
@@ -288,12 +347,12 @@ def test_every_front_that_waits_is_told_once(desk: Desk) -> None:
         desk.arrive(front="front-2")
         desk.arrive(front="front-1")
         desk.pick_up()
-        desk.ledger.finish(UUID, IMAGE, RESULT, keep=True)
+        desk.ledger.finish(UUID, IMAGE, desk.place, RESULT)
         heard = [
             (message["channel"].decode(), Notice.parse(message["data"]))
             for message in messages(ears)
         ]
-    assert sorted(heard) == [(f"front-{n}", Notice(UUID, RESULT)) for n in (1, 2)]
+    assert sorted(heard) == [(f"front-{n}", Notice(UUID, IMAGE, RESULT)) for n in (1, 2)]
 
 
 def test_the_abandoned_are_told_to_look_again(desk: Desk) -> None:
@@ -303,12 +362,12 @@ def test_the_abandoned_are_told_to_look_again(desk: Desk) -> None:
         desk.pick_up()
         desk.ledger.abandon(UUID, desk.place)
         heard = [Notice.parse(message["data"]) for message in messages(ears)]
-    assert heard == [Notice(UUID, None)]
+    assert heard == [Notice(UUID, IMAGE, None)]
 
 
 def test_entries_expire_by_themselves(desk: Desk) -> None:
     desk.arrive()
-    assert desk.redis.pttl(f"punctual:request:{UUID}") > 0
+    assert desk.redis.pttl(entry(UUID)) > 0
     assert int(desk.redis.hget(LINE, "given") or 0) == desk.place
 
 

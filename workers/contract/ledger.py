@@ -7,26 +7,26 @@ Queued and running entries carry a lease. When it runs out, whoever asks next ta
 
 from __future__ import annotations
 
+import secrets
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from redis import Redis
 
+from workers.contract import keys
 from workers.contract.clock import Clock
 from workers.contract.queue import INFERENCE
-from workers.contract.result import Result
+from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
 _LUA = Path(__file__).with_name("lua")
 
-LINE = "punctual:line"
-WORKERS = "punctual:workers"
-COMPLETED = "punctual:completed"
-COUNTS = "punctual:counts"
+# Hexadecimal digits of a fingerprint.
+_DIGEST = 64
 
 # How soon it is worth asking again whether a worker is ready.
-_READY_AGAIN_MS = 100
+_READY_AGAIN_MS = 250
 
 
 class Verdict(StrEnum):
@@ -60,16 +60,18 @@ class Permission(StrEnum):
 
 
 class Notice(NamedTuple):
-    """What a front is told: a result, or without one that it should look again."""
+    """What a front is told of one image: a result, or without one that it should look again."""
 
     uuid: str
+    fingerprint: str
     result: Result | None
 
     @classmethod
     def parse(cls, payload: bytes) -> Notice:
         """Read what finish.lua and abandon.lua publish."""
-        uuid, _, result = payload.partition(b"\n")
-        return cls(uuid.decode(), Result.from_json(result) if result else None)
+        subject, _, result = payload.partition(b"\n")
+        fingerprint, uuid = subject[:_DIGEST].decode(), subject[_DIGEST:].decode()
+        return cls(uuid, fingerprint, Result.from_json(result) if result else None)
 
 
 class Ledger:
@@ -92,7 +94,7 @@ class Ledger:
         settings = self._settings
         now_ms = self._clock()
         verdict, *detail = self._admit(
-            keys=[_entry(uuid), LINE, WORKERS, COMPLETED, INFERENCE],
+            keys=[keys.entry(uuid), keys.LINE, keys.WORKERS, keys.COMPLETED, INFERENCE],
             args=[
                 now_ms,
                 fingerprint,
@@ -118,38 +120,45 @@ class Ledger:
     def start(self, uuid: str, fingerprint: str, place: int) -> Permission:
         """A worker asks whether to execute; with RUN the lease is its own."""
         permission = self._start(
-            keys=[_entry(uuid), LINE, COUNTS],
-            args=[self._clock(), fingerprint, place, self._settings.lease_ms],
+            keys=[keys.entry(uuid), keys.LINE, keys.COUNTS],
+            args=[
+                self._clock(),
+                fingerprint,
+                place,
+                self._settings.lease_ms,
+                secrets.token_hex(8),
+            ],
         )
         return Permission(permission.decode())
 
     def renew(self, uuid: str, place: int) -> None:
         """A worker that still computes extends its lease."""
         lease_until_ms = self._clock() + self._settings.lease_ms
-        self._renew(keys=[_entry(uuid)], args=[place, lease_until_ms])
+        self._renew(keys=[keys.entry(uuid)], args=[place, lease_until_ms])
 
-    def finish(self, uuid: str, fingerprint: str, result: Result, *, keep: bool) -> None:
-        """Store a result, late or not, and wake every front that waits for it."""
+    def finish(self, uuid: str, fingerprint: str, place: int, result: Result) -> None:
+        """Store a result, late or not, and wake every front that waits for it.
+
+        A failure is told and not kept: a re-send tries again.
+        """
+        keep_for_ms = 0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms
         self._finish(
-            keys=[_entry(uuid), COMPLETED],
+            keys=[keys.entry(uuid), keys.COMPLETED],
             args=[
                 self._clock(),
                 fingerprint,
                 result.to_json(),
-                self._settings.keep_for_ms if keep else 0,
+                keep_for_ms,
                 uuid,
+                place,
             ],
         )
 
     def abandon(self, uuid: str, place: int) -> None:
         """A worker died with this request in its hands: the next who asks takes it over."""
-        self._abandon(keys=[_entry(uuid)], args=[place, uuid])
+        self._abandon(keys=[keys.entry(uuid)], args=[place, uuid])
 
     def result(self, uuid: str) -> Result | None:
         """The result, if there is one."""
-        text = self._redis.hget(_entry(uuid), "result")
+        text = self._redis.hget(keys.entry(uuid), "result")
         return Result.from_json(text) if text else None
-
-
-def _entry(uuid: str) -> str:
-    return f"punctual:request:{uuid}"

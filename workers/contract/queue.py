@@ -40,6 +40,8 @@ app.conf.update(
     broker_transport_options={
         **_settings.redis_timeouts,
         "health_check_interval": 2,
+        # The image is base64 already; kombu would encode the whole message so once more.
+        "body_encoding": "utf-8",
         # kombu would note every message in a second list until it is acknowledged. The ledger
         # knows what became of each, and finds the lost ones within a second.
         "ack_emulation": False,

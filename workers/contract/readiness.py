@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from workers.contract.clock import Clock
-from workers.contract.ledger import COMPLETED, COUNTS, WORKERS
+from workers.contract.keys import COMPLETED, COUNTS, PROBE_TURN, WORKERS
 from workers.contract.queue import INFERENCE
 from workers.contract.settings import QueueSettings
 
-_PROBE_TURN = "punctual:probe-turn"
 _PROBE_EVERY_MS = 1_000
 _FORGET_WORKERS_AFTER_MS = 60_000
 
@@ -80,4 +79,4 @@ class Readiness:
         recent = status.idle_ms is not None and status.idle_ms < _PROBE_EVERY_MS
         if recent or status.queue_length or not status.workers:
             return False
-        return bool(self._redis.set(_PROBE_TURN, 1, nx=True, px=_PROBE_EVERY_MS))
+        return bool(self._redis.set(PROBE_TURN, 1, nx=True, px=_PROBE_EVERY_MS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -20,7 +21,8 @@ class Result:
     """One finished request.
 
     ``text`` is the answer, or for the other outcomes what the caller should know.
-    ``queue_us`` and ``compute_us`` are microseconds; ``finished_s`` is in epoch seconds.
+    ``queue_ms`` and ``compute_us`` are milliseconds and microseconds; ``finished_s`` is in epoch
+    seconds.
     """
 
     outcome: Outcome
@@ -28,7 +30,7 @@ class Result:
     bundle: str
     members: int
     of_members: int
-    queue_us: int
+    queue_ms: int
     compute_us: int
     finished_s: int
 
@@ -40,4 +42,6 @@ class Result:
     def from_json(cls, text: str | bytes) -> Result:
         """The inverse of ``to_json``."""
         fields = json.loads(text)
-        return cls(**{**fields, "outcome": Outcome(fields["outcome"])})
+        # A newer worker may say more than this front knows.
+        known = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+        return cls(**{**known, "outcome": Outcome(known["outcome"])})

@@ -2,12 +2,13 @@
 --
 -- KEYS  1 entry
 -- ARGV  1 place  2 uuid
-local entry = redis.call('HMGET', KEYS[1], 'state', 'runner', 'fronts')
-if entry[1] ~= 'running' or entry[2] ~= ARGV[1] then
+local state, runner, fronts, fingerprint = unpack(redis.call('HMGET',
+  KEYS[1], 'state', 'runner', 'fronts', 'fingerprint'))
+if state ~= 'running' or runner ~= ARGV[1] then
   return
 end
 
 redis.call('HSET', KEYS[1], 'lease_until', 0)
-for front in string.gmatch(entry[3], '%S+') do
-  redis.call('PUBLISH', front, ARGV[2] .. '\n')
+for front in string.gmatch(fronts, '%S+') do
+  redis.call('PUBLISH', front, fingerprint .. ARGV[2] .. '\n')
 end

@@ -7,11 +7,12 @@
 -- Returns {verdict, detail}: kept + result, joined + when to look again (ms), enqueue + place,
 -- conflict, unready, exhausted.
 local now, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[5])
-local entry = redis.call('HMGET', KEYS[1],
-  'fingerprint', 'result', 'state', 'lease_until', 'place', 'attempts', 'fronts', 'drop_after')
-local known, result, state, fronts = entry[1], entry[2], entry[3], entry[7] or ''
+local fingerprint, result, state, lease_until, place, attempts, fronts, drop_after = unpack(
+  redis.call('HMGET', KEYS[1], 'fingerprint', 'result', 'state', 'lease_until', 'place',
+    'attempts', 'fronts', 'drop_after'))
+lease_until, fronts = tonumber(lease_until or 0), fronts or ''
 
-if known and known ~= ARGV[2] then
+if fingerprint and fingerprint ~= ARGV[2] then
   return {'conflict'}
 end
 
@@ -26,20 +27,19 @@ local function want()
     fronts = fronts .. ' ' .. ARGV[4]
     redis.call('HSET', KEYS[1], 'fronts', fronts)
   end
-  if tonumber(entry[8] or 0) < tonumber(ARGV[3]) then
+  if tonumber(drop_after or 0) < tonumber(ARGV[3]) then
     redis.call('HSET', KEYS[1], 'drop_after', ARGV[3])
     -- A minute over: the entry must outlive a task that starts at the last moment.
     redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[3]) - now + 60000)
   end
 end
 
-if known then
-  local lease_until = tonumber(entry[4])
+if fingerprint then
   if lease_until <= now and state == 'queued' then
     -- Nobody renews the lease of a waiting message. It is still in the queue unless one that
     -- came later has been started, or the queue is empty.
     local started = tonumber(redis.call('HGET', KEYS[2], 'started') or 0)
-    if tonumber(entry[5]) > started and redis.call('LLEN', KEYS[5]) > 0 then
+    if tonumber(place) > started and redis.call('LLEN', KEYS[5]) > 0 then
       lease_until = now + lease_ms
       redis.call('HSET', KEYS[1], 'lease_until', lease_until)
     end
@@ -48,7 +48,7 @@ if known then
     want()
     return {'joined', lease_until}
   end
-  if tonumber(entry[6]) >= tonumber(ARGV[8]) then
+  if tonumber(attempts) >= tonumber(ARGV[8]) then
     return {'exhausted'}
   end
 end
@@ -59,8 +59,8 @@ if alive == 0 or completed < now - tonumber(ARGV[7]) then
   return {'unready'}
 end
 
-local place = redis.call('HINCRBY', KEYS[2], 'given', 1)
+place = redis.call('HINCRBY', KEYS[2], 'given', 1)
 redis.call('HSET', KEYS[1], 'fingerprint', ARGV[2], 'state', 'queued', 'place', place,
-  'lease_until', now + lease_ms, 'attempts', entry[6] or 0)
+  'lease_until', now + lease_ms, 'attempts', attempts or 0)
 want()
 return {'enqueue', place}
