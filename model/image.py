@@ -1,6 +1,6 @@
 """Decoding: from the bytes a caller sent to the pixels a network reads.
 
-Training and serving decode with this one function, so both see the same pixels.
+Training and serving decode with this one function; training resizes once more.
 The steps follow the contest service: decode, RGB, resize to the input size.
 """
 
@@ -87,7 +87,9 @@ def _refuse_above(limit: int, found: int, things: str) -> None:
 def _to_rgb(image: Image.Image) -> Image.Image:
     """Any mode Pillow decodes to, as RGB on white."""
     if image.mode in {"I", "F"}:
-        raise ValueError("32-bit pixels have no defined white")
+        raise ImageUnreadable(
+            "the image has 32-bit pixels, which have no defined white. Send 8 or 16 bits."
+        )
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips at 255, which turns paper and ink white.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -73,7 +73,10 @@ class Golden(_Record):
 
 
 class Manifest(_Record):
-    """The whole manifest. ``accuracy`` and ``provenance`` are for people, the rest is obeyed."""
+    """The whole manifest.
+
+    ``engines``, ``accuracy``, ``provenance`` and ``licence`` are for people, the rest is obeyed.
+    """
 
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")

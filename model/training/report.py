@@ -64,7 +64,7 @@ def provenance(histories: list[list[dict[str, Any]]]) -> dict[str, Any]:
         "network": "EfficientNetB0, ImageNet weights, global average pooling, one dense layer",
         "members": [
             {
-                "epochs": [line["size"] for line in history],
+                "input_sizes": [line["size"] for line in history],
                 "steps": history[-1]["step"] if history else 0,
                 "hours": round(sum(line["seconds"] for line in history) / 3600, 2),
             }

@@ -49,7 +49,7 @@ def test_train_then_export_makes_proven_members_and_a_report(
     assert report["accuracy"]["val"]["images"] == 6
     assert report["accuracy"]["tuning"]["images"] == 12
     assert report["isnull"]["negatives"] == 3
-    assert report["provenance"]["members"][0]["epochs"] == [32, 32]
+    assert report["provenance"]["members"][0]["input_sizes"] == [32, 32]
     assert report["members"][0]["parity"]["agreement"] == 1
     assert report["members"][0]["bytes"] == (out / "members" / "1.pb").stat().st_size
 
