@@ -34,6 +34,7 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+    sample = SAMPLE.read_bytes()
     with tempfile.TemporaryDirectory(prefix="punctual-") as state:
         environment = service_environment(Path(state), web_port, flower_port)
         command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
@@ -47,7 +48,7 @@ def main() -> int:
                 signal.signal(number, lambda *_: supervisor.terminate())
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):
-                introduce(url, f"http://127.0.0.1:{flower_port}")
+                introduce(url, f"http://127.0.0.1:{flower_port}", sample)
             return supervisor.wait()
 
 
@@ -126,10 +127,10 @@ def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def introduce(url: str, flower_url: str) -> None:
+def introduce(url: str, flower_url: str, sample: bytes) -> None:
     """Send the sample request and show where everything is."""
     request = urllib.request.Request(
-        f"{url}/inference", SAMPLE.read_bytes(), {"Content-Type": "application/json"}
+        f"{url}/inference", sample, {"Content-Type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=5) as response:

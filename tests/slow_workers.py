@@ -1,8 +1,8 @@
-"""The real workers with a slower ensemble: ``celery -A tests.slow_workers worker``.
+"""The real workers with a slower, or a faulty, ensemble: ``celery -A tests.slow_workers worker``.
 
 SLOW_READ_MS and SLOW_LOAD_MS are milliseconds added to each reading and to the loading, so that
-a test has time to kill something in the middle. The file SLOW_UNTIL, where given, must not exist
-for the slowness to apply: creating it makes the workers fast again.
+a test has time to kill something in the middle. READ_FAULT makes the engine ``raise`` on every
+image that is not golden, or the process ``die``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ _read, _load = Ensemble.read, Ensemble.load
 
 
 def _slow_read(self: Ensemble, image: bytes) -> Reading:
-    slow_until = os.environ.get("SLOW_UNTIL")
-    if not (slow_until and Path(slow_until).exists()):
-        time.sleep(int(os.environ.get("SLOW_READ_MS", "0")) / 1000)
+    time.sleep(int(os.environ.get("SLOW_READ_MS", "0")) / 1000)
+    if image not in self._images.values():
+        match os.environ.get("READ_FAULT"):
+            case "raise":
+                raise RuntimeError("a fault of the engine")
+            case "die":
+                os._exit(1)
     return _read(self, image)
 
 

@@ -1,0 +1,68 @@
+"""The engine fails, or an image takes its workers with it: the caller is told, the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service_process import SAMPLE_ANSWER, Service, another_image, request_body
+
+Faulty = Callable[[str], Service]
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Iterator[Faulty]:
+    """Starts a service whose engine has that fault on every image but the golden ones."""
+    started: list[Service] = []
+
+    def start(fault: str) -> Service:
+        started.append(Service(tmp_path, app="tests.slow_workers", READ_FAULT=fault))
+        started[0].start(concurrency=1)
+        return started[0]
+
+    yield start
+    for service in started:
+        service.stop()
+
+
+def test_a_failing_engine_is_told_and_the_uuid_stays_free(faulty: Faulty) -> None:
+    service = faulty("raise")
+    body = request_body(image=another_image())
+    for execution in (1, 2):
+        response = service.post(body)
+        assert response.status_code == 500
+        assert response.json()["type"] == "urn:punctual:problem:engine-failed"
+        assert response.json()["esun_uuid"] == body["esun_uuid"]
+        assert service.executions() == execution
+    assert service.post(request_body()).json()["answer"] == SAMPLE_ANSWER
+
+
+def test_an_image_that_kills_its_workers_is_given_up(faulty: Faulty) -> None:
+    service = faulty("die")
+    response = service.post(request_body(image=another_image()), Prefer="wait=30")
+    assert response.status_code == 500
+    assert response.json()["type"] == "urn:punctual:problem:engine-failed"
+    assert "died" in response.json()["detail"]
+    assert service.executions() == 3
+    service.wait_until_ready()
+    assert service.post(request_body(), Prefer="wait=10").json()["answer"] == SAMPLE_ANSWER
+
+
+def test_a_stopping_worker_gives_back_what_it_has_not_begun(tmp_path: Path) -> None:
+    """Given two workers and a steady stream, when one stops, no caller notices."""
+    service = Service(tmp_path)
+    try:
+        service.start(concurrency=1)
+        leaving = service.workers
+        service.start_workers(1)
+        while service.get("/readyz").json()["workers"] < 2:
+            pass
+        statuses = [service.post(request_body()).status_code for _ in range(20)]
+        leaving.terminate()
+        while leaving.poll() is None:
+            statuses.append(service.post(request_body()).status_code)
+        assert set(statuses) == {200}
+    finally:
+        service.stop()

@@ -1,0 +1,86 @@
+"""Readiness rests on a completed task, and probes are sent only when nothing else moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.redis_process import RedisProcess
+from workers.contract.queue import INFERENCE
+from workers.contract.readiness import Readiness
+from workers.contract.settings import QueueSettings
+
+
+class Watch:
+    """Readiness with the hand on the clock."""
+
+    def __init__(self, redis: RedisProcess) -> None:
+        self.now_ms = 1_700_000_000_000
+        settings = QueueSettings(lease_ms=1_000, ready_within_ms=3_000)
+        self.readiness = Readiness(redis.client, settings, lambda: self.now_ms)
+
+    def probe_is_due(self) -> bool:
+        return self.readiness.take_probe_turn(self.readiness.status())
+
+
+@pytest.fixture
+def watch(redis: RedisProcess) -> Watch:
+    return Watch(redis)
+
+
+def test_a_worker_that_beats_but_completes_nothing_is_not_ready(watch: Watch) -> None:
+    watch.readiness.beat("host:1")
+    assert watch.readiness.status().workers == 1
+    assert not watch.readiness.status().ready
+    watch.readiness.completed()
+    assert watch.readiness.status().ready
+    watch.now_ms += 3_001
+    watch.readiness.beat("host:1")
+    assert not watch.readiness.status().ready
+
+
+def test_a_worker_that_beats_no_more_is_gone(watch: Watch) -> None:
+    watch.readiness.beat("host:1")
+    watch.readiness.completed()
+    watch.now_ms += 1_001
+    assert watch.readiness.status().workers == 0
+    assert not watch.readiness.status().ready
+
+
+def test_a_worker_that_leaves_is_gone_at_once(watch: Watch) -> None:
+    watch.readiness.beat("host:1")
+    watch.readiness.leave("host:1")
+    assert watch.readiness.status().workers == 0
+
+
+def test_the_health_check_looks_for_workers_of_its_own_host(watch: Watch) -> None:
+    watch.readiness.beat("host:1")
+    assert watch.readiness.lives_on("host")
+    assert not watch.readiness.lives_on("hos")
+    watch.now_ms += 1_001
+    assert not watch.readiness.lives_on("host")
+
+
+def test_one_front_sends_a_probe_when_all_is_idle(watch: Watch) -> None:
+    watch.readiness.beat("host:1")
+    assert watch.probe_is_due()
+    assert not watch.probe_is_due(), "another front has had the turn"
+
+
+def test_no_probe_is_sent_without_workers(watch: Watch) -> None:
+    assert not watch.probe_is_due()
+
+
+def test_no_probe_is_sent_behind_waiting_messages(watch: Watch, redis: RedisProcess) -> None:
+    watch.readiness.beat("host:1")
+    redis.client.lpush(INFERENCE, "a message")
+    assert not watch.probe_is_due()
+
+
+def test_no_probe_is_sent_while_tasks_complete(watch: Watch) -> None:
+    watch.readiness.beat("host:1")
+    watch.readiness.completed()
+    watch.now_ms += 999
+    watch.readiness.beat("host:1")
+    assert not watch.probe_is_due()
+    watch.now_ms += 1
+    assert watch.probe_is_due()
