@@ -123,16 +123,16 @@ def _are_probabilities(values: Probabilities) -> bool:
 
 
 def _answer(manifest: Manifest, probabilities: Probabilities, members: int) -> Reading:
-    """The likeliest class, but `isnull` as soon as it is as likely as the bundle's rule says."""
+    """The likeliest class, or `isnull` where the bundle's rule says so."""
     # Scaled to the best first, or small temperatures would underflow to 0 / 0.
     tempered = (probabilities / probabilities.max()) ** (1.0 / manifest.calibration.temperature)
     tempered /= tempered.sum()
     best = int(tempered.argmax())
     if rule := manifest.isnull:
         null = manifest.labels.index(rule.label)
-        if probabilities[null] >= rule.threshold:
+        others = probabilities.copy()
+        others[null] = -1
+        best = int(others.argmax())
+        if probabilities[null] >= rule.threshold or others[best] < rule.least:
             best = null
-        elif best == null:
-            best = int(np.delete(tempered, null).argmax())
-            best += best >= null
     return Reading(manifest.labels[best], float(tempered[best]), members)

@@ -53,10 +53,15 @@ class Member(_Record):
 
 
 class IsNull(_Record):
-    """The answer is `isnull` when the members give that class this mean probability, or more."""
+    """When the answer is `isnull`, by the members' mean probabilities.
+
+    That class has ``threshold`` or more, or no other class has ``least`` or more: the members have
+    no idea.
+    """
 
     label: str
     threshold: float = Field(gt=0, le=1)
+    least: Share = 0.0
 
 
 class Calibration(_Record):

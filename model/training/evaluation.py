@@ -43,16 +43,23 @@ def best_temperature(probabilities: Floats, targets: Indexes) -> float:
     return float(TEMPERATURES[np.where(near, errors, np.inf).argmin()])
 
 
-def read(probabilities: Floats, isnull: int, threshold: float) -> Reading:
+def read(probabilities: Floats, isnull: int, threshold: float, least: float = 0.0) -> Reading:
     """The answers by the rule of serving, with their probabilities.
 
-    It is `isnull` where its probability is at least `threshold`, else the likeliest of the others.
+    It is `isnull` where its probability is at least `threshold` or that of every other class is
+    below `least`, else the likeliest of the others.
     """
     others = probabilities.copy()
     others[:, isnull] = -1
-    refused = probabilities[:, isnull] >= threshold
+    refused = (probabilities[:, isnull] >= threshold) | (others.max(axis=1) < least)
     answers = np.where(refused, isnull, others.argmax(axis=1))
     return Reading(answers, probabilities[np.arange(len(answers)), answers])
+
+
+def least_probability(probabilities: Floats, isnull: int, rate: float) -> float:
+    """The highest `least` at which no more than `rate` of these characters are below it."""
+    others = np.delete(probabilities, isnull, axis=1).max(axis=1)
+    return float(np.sort(others)[int(rate * len(others))])
 
 
 def isnull_threshold(probabilities: Floats, isnull: int, rate: float) -> float:

@@ -44,15 +44,16 @@ def release(
     except (OSError, ValueError) as error:
         raise DataError(f"{export} holds no export: {error}") from error
     graphs = [export / member["file"] for member in report["members"]]
-    size, threshold = report["input"]["height"], report["isnull"]["threshold"]
+    size = report["input"]["height"]
+    rule = {key: report["isnull"][key] for key in ("threshold", "least")}
     facts: dict[str, Any] = {
         "name": name,
         "version": version,
         "labels": labels,
         "input": report["input"],
-        "engines": _agreement(graphs, load(compare, labels, size, cache), labels, threshold),
+        "engines": _agreement(graphs, load(compare, labels, size, cache), labels, rule),
         "calibration": {"temperature": report["calibration"]["temperature"]},
-        "isnull": {"label": ISNULL, "threshold": threshold},
+        "isnull": {"label": ISNULL, **rule},
         "accuracy": {key: report[key] for key in ("accuracy", "calibration", "isnull")},
         "provenance": report["provenance"],
         "licence": licence,
@@ -66,11 +67,11 @@ def release(
 
 
 def _agreement(
-    graphs: list[Path], images: Dataset, labels: tuple[str, ...], threshold: float
+    graphs: list[Path], images: Dataset, labels: tuple[str, ...], rule: dict[str, float]
 ) -> dict[str, float]:
     """The share of images that each engine answers as the reference does."""
     answers = {
-        name: read(_means(name, graphs, images), labels.index(ISNULL), threshold).answers
+        name: read(_means(name, graphs, images), labels.index(ISNULL), **rule).answers
         for name in ENGINES
     }
     shares = {name: float(np.mean(each == answers[REFERENCE])) for name, each in answers.items()}

@@ -99,6 +99,16 @@ def test_isnull(threshold: float, values: tuple[float, ...], answer: str, bundle
     assert ensemble_of(bundle, saying(*values), isnull=rule).read(picture(RED)).answer == answer
 
 
+def test_isnull_is_the_answer_when_no_class_is_likely(bundle: Path) -> None:
+    rule = {"label": "isnull", "threshold": 0.9, "least": 0.5}
+
+    clueless = ensemble_of(bundle, saying(0.4, 0.3, 0.3), isnull=rule)
+    sure = ensemble_of(bundle, saying(0.5, 0.3, 0.2), isnull=rule)
+
+    assert clueless.read(picture(RED)).answer == "isnull"
+    assert sure.read(picture(RED)).answer == "紅"
+
+
 def test_isnull_can_be_any_of_the_labels(bundle: Path) -> None:
     rule = {"label": "紅", "threshold": 0.8}
 

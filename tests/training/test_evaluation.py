@@ -73,3 +73,18 @@ def test_below_the_threshold_the_likeliest_character_answers() -> None:
 
     assert evaluation.read(probabilities, 2, 0.7).answers.tolist() == [1, 0]
     assert evaluation.read(probabilities, 2, 0.5).answers.tolist() == [2, 0]
+
+
+def test_a_clueless_ensemble_answers_isnull() -> None:
+    probabilities = np.array([[0.4, 0.35, 0.25], [0.5, 0.3, 0.2]], np.float32)
+
+    assert evaluation.read(probabilities, 2, 0.9, least=0.45).answers.tolist() == [2, 0]
+
+
+def test_the_least_probability_loses_no_more_than_the_rate() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(5), 1_000).astype(np.float32)
+
+    least = evaluation.least_probability(probabilities, isnull=4, rate=0.01)
+
+    assert np.sum(probabilities[:, :4].max(axis=1) < least) == 10

@@ -52,7 +52,8 @@ def reading(export: Path, image: bytes) -> str:
     report = json.loads((export / "report.json").read_text(encoding="utf-8"))
     network = engine("tensorflow").load(export / "members" / "1.pb", 1)
     probabilities = network(decode(image, 32, 32).astype(np.float32))
-    index = read(probabilities[None], LABELS.index(ISNULL), report["isnull"]["threshold"]).answers
+    rule = {key: report["isnull"][key] for key in ("threshold", "least")}
+    index = read(probabilities[None], LABELS.index(ISNULL), **rule).answers
     return LABELS[int(index[0])]
 
 
