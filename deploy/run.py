@@ -6,6 +6,7 @@ service is ready, shows one answer, and cleans up.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,10 +15,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"
@@ -39,16 +42,18 @@ def main() -> int:
         environment = service_environment(Path(state), web_port, flower_port)
         command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
         # In a session of its own: what a terminal sends reaches this script alone. A supervisord
-        # that hears of a closed terminal starts everything anew.
+        # that hears of a closed terminal starts everything anew. And behind a pipe of its own: the
+        # programs open their output anew, which a terminal of another user forbids.
         with subprocess.Popen(
-            command, cwd=ROOT, env=environment, start_new_session=True
+            command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.PIPE
         ) as supervisor:
+            threading.Thread(target=show, args=(supervisor.stdout,), daemon=True).start()
             # The service stops in order, and then we do.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: supervisor.terminate())
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):
-                introduce(url, f"http://127.0.0.1:{flower_port}", sample)
+                introduce(url, f"http://127.0.0.1:{flower_port}", environment["REDIS_URL"], sample)
             return supervisor.wait()
 
 
@@ -58,6 +63,7 @@ def service_environment(state: Path, web_port: int, flower_port: int) -> dict[st
     defaults = {"WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
     ours = {
         "STATE": str(state),
+        "TMPDIR": str(state),
         "PUNCTUAL_UID": str(os.getuid()),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "REDIS_SERVER": redis_server(),
@@ -127,7 +133,15 @@ def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def introduce(url: str, flower_url: str, sample: bytes) -> None:
+def show(log: IO[bytes]) -> None:
+    """Copy what the processes print, until they or the reader are gone."""
+    with contextlib.suppress(OSError):
+        for line in log:
+            sys.stdout.buffer.write(line)
+            sys.stdout.flush()
+
+
+def introduce(url: str, flower_url: str, redis_url: str, sample: bytes) -> None:
     """Send the sample request and show where everything is."""
     request = urllib.request.Request(
         f"{url}/inference", sample, {"Content-Type": "application/json"}
@@ -142,6 +156,7 @@ def introduce(url: str, flower_url: str, sample: bytes) -> None:
         f"  POST {url}/inference     (docs/HTTP.md)\n"
         f"  GET  {url}/readyz  /livez  /metrics\n"
         f"  Flower {flower_url}\n"
+        f"  Redis  {redis_url}\n"
         "Ctrl-C stops everything.\n",
         flush=True,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -15,10 +16,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from web.problems import BodyTooLarge, FieldInvalid, NotJson
+from web.problems import BodyTooLarge, FieldInvalid, FrontBusy, NotJson
 
 # For the other fields.
 _OVERHEAD_BYTES = 200_000
+
+# A large body is one that takes milliseconds to parse; of those, two are under way at a time.
+_LARGE_BYTES = 250_000
+_large_bodies = threading.BoundedSemaphore(2)
 
 # Of a body that is too large, 64 MiB are read away before the caller is told.
 _BLOCK_BYTES = 65_536
@@ -59,14 +64,29 @@ class InferenceRequest:
     retry: int | None
 
     @classmethod
-    def read(cls, request: Request, max_image_bytes: int) -> Self:
+    def read(cls, request: Request, max_image_bytes: int, patience_s: float) -> Self:
         """Read a body as JSON, whatever its content type said.
 
+        Large bodies take turns: reading one costs tens of milliseconds, for which everybody else
+        has to wait.
+
         Raises:
+            FrontBusy: 503, no turn for a large body within ``patience_s`` seconds.
             NotJson: 400.
             FieldInvalid: 422, a field is missing or wrong, or the base64 is.
             BodyTooLarge: 413, the image is over the limit.
         """
+        if (request.content_length or _LARGE_BYTES) < _LARGE_BYTES:
+            return cls._read(request, max_image_bytes)
+        if not _large_bodies.acquire(timeout=patience_s):
+            raise FrontBusy
+        try:
+            return cls._read(request, max_image_bytes)
+        finally:
+            _large_bodies.release()
+
+    @classmethod
+    def _read(cls, request: Request, max_image_bytes: int) -> Self:
         too_large = BodyTooLarge(
             f"The image is over {max_image_bytes:,} bytes. Send a smaller one."
         )

@@ -31,11 +31,12 @@ def inference_blueprint(
 
     @blueprint.post("/inference")
     def inference() -> Response:
-        asked = InferenceRequest.read(request, settings.max_image_bytes)
+        wait_ms = g.preferred_ms or settings.answer_within_ms
+        asked = InferenceRequest.read(request, settings.max_image_bytes, wait_ms / 1000)
         g.retry = asked.retry
         deadlines = Deadlines.after(
             g.arrival_ms,
-            wait_ms=g.preferred_ms or settings.answer_within_ms,
+            wait_ms=wait_ms,
             useful_for_ms=settings.useful_for_ms,
             drop_after_ms=settings.drop_after_ms,
         )

@@ -101,6 +101,20 @@ class WorkersAway(Problem):
         super().__init__("No worker is ready to compute. Send the same request again.")
 
 
+class FrontBusy(Problem):
+    """Too many large images arrive at once."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "front-busy"
+    title = "The front is busy"
+    retry_after_s = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many large images arrive at once. Send the same request again, or a smaller image."
+        )
+
+
 class AnswerLate(Problem):
     """The clock ran out first; the answer will be kept."""
 

@@ -9,6 +9,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -196,6 +197,17 @@ def test_an_image_within_the_limit_reaches_the_decoder(service: Service) -> None
     padded = base64.b64decode(SAMPLE["image"]) + bytes(5_000_000)
     body = request_body(image=base64.b64encode(padded).decode())
     assert service.post(body, Prefer="wait=10").json()["answer"] == SAMPLE_ANSWER
+
+
+def test_a_small_caller_is_served_among_many_large_ones(service: Service) -> None:
+    """Given 30 images of 5.9 MB at once, those that get no turn are told, the small one is read."""
+    large = base64.b64encode(base64.b64decode(SAMPLE["image"]) + bytes(5_900_000)).decode()
+    bodies = [request_body(image=large) for _ in range(30)]
+    with ThreadPoolExecutor(30) as callers:
+        calls = [callers.submit(service.post, body) for body in bodies]
+        small = service.post(request_body(), Prefer="wait=3")
+        assert {call.result().status_code for call in calls} <= {200, 503, 504}
+    assert small.status_code == 200
 
 
 def test_a_chunked_body_over_the_limit_is_a_413(service: Service) -> None:
