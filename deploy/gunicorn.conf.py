@@ -5,7 +5,6 @@ One gevent process holds thousands of waiting requests; each is a greenlet, not 
 
 import os
 import resource
-import shutil
 from pathlib import Path
 
 from gevent.server import StreamServer
@@ -36,8 +35,9 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 def on_starting(server):
     """Counters of an earlier run are not ours."""
     if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        shutil.rmtree(folder, ignore_errors=True)
-        Path(folder).mkdir(parents=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for counters in Path(folder).glob("*.db"):
+            counters.unlink()
 
 
 def child_exit(server, worker):

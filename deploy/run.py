@@ -27,6 +27,9 @@ SAMPLE = ROOT / "docs" / "sample-request.json"
 READY_WITHIN_S = 60
 HIGHEST_PORT = 65_536
 
+# Whatever proxy the environment names, this machine is reached without it.
+BROWSER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 def main() -> int:
     """Run until interrupted; the exit status is that of the service."""
@@ -71,7 +74,6 @@ def service_environment(state: Path, web_port: int, flower_port: int) -> dict[st
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "WEB_BIND": f"127.0.0.1:{web_port}",
         "FLOWER_PORT": str(flower_port),
-        "PROMETHEUS_MULTIPROC_DIR": str(state / "metrics"),
     }
     return defaults | os.environ | ours
 
@@ -124,7 +126,7 @@ def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until and supervisor.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=1):
+            with BROWSER.open(f"{url}/readyz", timeout=1):
                 return True
         except OSError:
             time.sleep(0.1)
@@ -147,7 +149,7 @@ def introduce(url: str, flower_url: str, redis_url: str, sample: bytes) -> None:
         f"{url}/inference", sample, {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with BROWSER.open(request, timeout=5) as response:
             answer = json.load(response)["answer"]
     except urllib.error.HTTPError as error:
         answer = f"status {error.code}: {error.read().decode()}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import hashlib
 import threading
 from contextlib import suppress
@@ -121,7 +122,7 @@ def _bytes(request: Request, limit: int) -> bytes | None:
 
 def _json(body: bytes) -> Any:
     try:
-        return from_json(body)
+        return from_json(body.removeprefix(codecs.BOM_UTF8))
     except ValueError as error:
         raise NotJson(
             f"The body cannot be read as JSON ({error}). Send an object with esun_uuid, "

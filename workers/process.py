@@ -7,9 +7,11 @@ and locks of an inference runtime do not survive a fork.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import socket
+import time
 from typing import Any
 
 from billiard import current_process
@@ -34,6 +36,9 @@ logger = logging.getLogger(__name__)
 # Where they share cores, the front and Redis go first: they need little, but need it on time.
 _NICENESS = 5
 
+# How long a process that could not load waits before another one tries.
+_TRY_AGAIN_S = 5
+
 # A finished answer waits this long for a Redis that restarts, rather than being computed again.
 _RETRY_EVERY_S = 0.1
 _RETRIES = 100
@@ -47,6 +52,8 @@ class Process:
 
     def __init__(self) -> None:
         self.processes = 1
+        # Shared by the parent and all its processes: has any of them served yet?
+        self.served = multiprocessing.Event()
 
     def start(self) -> None:
         """Pin, load, warm, then announce."""
@@ -69,6 +76,7 @@ class Process:
         self.heartbeat = Heartbeat(worker, ledger, readiness, settings.lease_ms)
         self.reader = Reader(ensemble, ledger, readiness, self.heartbeat, wall_clock_ms)
         self.heartbeat.start()
+        self.served.set()
         logger.info(
             "%s reads with %s on %s, %d members, cores %s",
             worker,
@@ -104,8 +112,12 @@ def _start(**_: Any) -> None:
         process.start()
     except Exception as error:
         # Celery would log this and let a process without an ensemble take work.
-        logger.critical("this worker cannot serve: %s", error, exc_info=True)
-        os.kill(os.getppid(), signal.SIGTERM)
+        logger.critical("this process cannot serve: %s", error, exc_info=True)
+        if process.served.is_set():
+            # Its siblings serve. It will be replaced, and the cause may be gone by then.
+            time.sleep(_TRY_AGAIN_S)
+        else:
+            os.kill(os.getppid(), signal.SIGTERM)
         os._exit(os.EX_CONFIG)
 
 

@@ -90,6 +90,11 @@ def test_retry_changes_nothing(service: Service, retry: int | None) -> None:
     assert service.post(request_body(retry=retry)).status_code == 200
 
 
+def test_a_byte_order_mark_is_stepped_over(service: Service) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(request_body()).encode()
+    assert service.post(body).status_code == 200
+
+
 def test_unknown_fields_and_a_missing_retry_are_fine(service: Service) -> None:
     body = request_body(colour="blue")
     del body["retry"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.service_process import SAMPLE_ANSWER, Service, another_image, request_body
+from tests.service_process import ROOT, SAMPLE_ANSWER, Service, another_image, request_body
 
 Faulty = Callable[[str], Service]
 
@@ -46,8 +48,10 @@ def test_an_image_that_kills_its_workers_is_given_up(faulty: Faulty) -> None:
     assert response.json()["type"] == "urn:punctual:problem:engine-failed"
     assert "died" in response.json()["detail"]
     assert service.executions() == 3
-    service.wait_until_ready()
-    assert service.post(request_body(), Prefer="wait=10").json()["answer"] == SAMPLE_ANSWER
+    while (response := service.post(request_body(), Prefer="wait=10")).status_code != 200:
+        assert response.status_code == 503, "the replaced process is still loading"
+        time.sleep(0.1)
+    assert response.json()["answer"] == SAMPLE_ANSWER
 
 
 def test_a_stopping_worker_gives_back_what_it_has_not_begun(tmp_path: Path) -> None:
@@ -64,5 +68,21 @@ def test_a_stopping_worker_gives_back_what_it_has_not_begun(tmp_path: Path) -> N
         while leaving.poll() is None:
             statuses.append(service.post(request_body()).status_code)
         assert set(statuses) == {200}
+    finally:
+        service.stop()
+
+
+def test_a_damaged_bundle_does_not_stop_the_processes_that_serve(tmp_path: Path) -> None:
+    """Given two processes, when one dies and cannot load any more, the other one reads on."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(ROOT / "bundles" / "handwriting", bundle)
+    service = Service(tmp_path, BUNDLE=str(bundle))
+    try:
+        service.start(concurrency=2)
+        (bundle / "manifest.json").write_text("{}")
+        service.worker_processes()[0].kill()
+        while "this process cannot serve" not in service.log():
+            assert service.post(request_body(), Prefer="wait=5").status_code == 200
+        assert service.post(request_body(), Prefer="wait=5").status_code == 200
     finally:
         service.stop()

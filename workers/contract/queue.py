@@ -16,6 +16,9 @@ _settings = QueueSettings()
 
 app = Celery("punctual", broker=_settings.broker_url, include=["workers.tasks"])
 app.conf.update(
+    # Said twice, because CELERY_BROKER_URL in the environment would part queue and ledger.
+    broker_read_url=_settings.broker_url,
+    broker_write_url=_settings.broker_url,
     task_default_queue=INFERENCE,
     task_queues=[Queue(INFERENCE)],
     # The ledger keeps the results: one truth, written in the same step that wakes the fronts.
