@@ -38,11 +38,12 @@ def create_app(clock: Clock = wall_clock_ms) -> Flask:
 
     timeout_ms = settings.redis_timeout_ms
     # The pulse is four times as impatient, so that requests seldom find out by themselves.
-    pulse = Pulse(Readiness(connect(settings, timeout_ms // 4), settings, clock))
+    impatient = connect(settings, timeout_ms // 4)
+    pulse = Pulse(impatient, Readiness(impatient, settings, clock))
     redis = connect(settings, timeout_ms)
     ledger = Ledger(redis, settings, clock)
     listener = Listener(redis)
-    dispatcher = Dispatcher(ledger, listener, pulse, clock)
+    dispatcher = Dispatcher(redis, ledger, listener, pulse, clock)
     metrics = Metrics(pulse)
 
     app = Flask(__name__)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import NamedTuple
 
 from gevent import Timeout
-from kombu.exceptions import OperationalError
-from redis import RedisError
+from redis import Redis, RedisError
 
 from web.body import InferenceRequest
 from web.listener import Listener, Waiter
@@ -55,14 +53,14 @@ class Answer(NamedTuple):
 class Dispatcher:
     """Admits, enqueues, waits, and looks again."""
 
-    def __init__(self, ledger: Ledger, listener: Listener, pulse: Pulse, clock: Clock) -> None:
+    def __init__(
+        self, redis: Redis, ledger: Ledger, listener: Listener, pulse: Pulse, clock: Clock
+    ) -> None:
+        self._redis = redis
         self._ledger = ledger
         self._listener = listener
         self._pulse = pulse
         self._clock = clock
-        # In a thread of its own: a request that runs out of time must not interrupt kombu, whose
-        # connections do not survive that. The message still leaves, for the re-send to join.
-        self._publisher = ThreadPoolExecutor(1, "publisher")
 
     def answer(self, request: InferenceRequest, deadlines: Deadlines) -> Answer:
         """The answer, computed once whatever number of copies arrive.
@@ -79,7 +77,7 @@ class Dispatcher:
                 self._listener.waiter(request.uuid, request.fingerprint) as waiter,
             ):
                 answer = self._wait(request, deadlines, waiter)
-        except (RedisError, OperationalError) as error:
+        except RedisError as error:
             raise RedisAway from error
         except AnswerLate:
             # If it is Redis that hangs, say so.
@@ -131,10 +129,13 @@ class Dispatcher:
                 # Who waits already goes on waiting when the worker dies: one may come back.
                 raise WorkersAway
             case Verdict.ENQUEUE:
-                self._publisher.submit(self._publish, request, admission.place, deadlines).result()
+                enqueue(
+                    self._redis,
+                    request.uuid,
+                    request.image,
+                    request.fingerprint,
+                    admission.place,
+                    self._clock(),
+                    deadlines,
+                )
         return admission
-
-    def _publish(self, request: InferenceRequest, place: int, deadlines: Deadlines) -> None:
-        # While Redis hangs, those in line are told at once instead of each trying in turn.
-        self._pulse.require_redis()
-        enqueue(request.uuid, request.image, request.fingerprint, place, self._clock(), deadlines)

@@ -46,21 +46,22 @@ def inference_blueprint(
         return _reply(asked.uuid, answer, settings)
 
     @blueprint.after_request
-    def _account(response: Response) -> Response:
-        took_ms = clock() - g.arrival_ms
-        source = g.get("source", "none")
-        metrics.observe(response.status_code, source, took_ms)
-        logger.info(
-            "uuid=%s status=%d source=%s took_ms=%d retry=%s",
-            g.get("uuid"),
-            response.status_code,
-            source,
-            took_ms,
-            g.get("retry"),
-        )
+    def _finish(response: Response) -> Response:
         if g.preferred_ms is not None:
             response.headers["Preference-Applied"] = applied(g.preferred_ms)
+        uuid, source, retry = g.get("uuid"), g.get("source", "none"), g.get("retry")
+        took_ms = clock() - g.arrival_ms
+        # Once the caller has its reply: accounts need not be on time.
+        response.call_on_close(lambda: _account(response.status_code, uuid, source, took_ms, retry))
         return response
+
+    def _account(
+        status: int, uuid: str | None, source: str, took_ms: int, retry: int | None
+    ) -> None:
+        metrics.observe(status, source, took_ms)
+        logger.info(
+            "uuid=%s status=%d source=%s took_ms=%d retry=%s", uuid, status, source, took_ms, retry
+        )
 
     return blueprint
 

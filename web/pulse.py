@@ -10,8 +10,7 @@ import logging
 import threading
 import time
 
-from kombu.exceptions import OperationalError
-from redis import RedisError
+from redis import Redis, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from web.problems import RedisAway
@@ -29,7 +28,8 @@ _FAILURES = 2
 class Pulse:
     """What this front process knows of Redis and the workers, about a second old at most."""
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, redis: Redis, readiness: Readiness) -> None:
+        self._redis = redis
         self._readiness = readiness
         self._failures = 0
         self._status: Status | None = None
@@ -69,8 +69,8 @@ class Pulse:
         try:
             status = self._readiness.status()
             if self._readiness.take_probe_turn(status):
-                enqueue_probe()
-        except (RedisError, OperationalError) as error:
+                enqueue_probe(self._redis)
+        except RedisError as error:
             self._failures += 1
             refused = not isinstance(error, RedisTimeoutError)
             if refused or self._failures >= _FAILURES:
