@@ -136,9 +136,9 @@ def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
 
 
 def show(log: IO[bytes]) -> None:
-    """Copy what the processes print, until they or the reader are gone."""
-    with contextlib.suppress(OSError):
-        for line in log:
+    """Copy what the processes print. Where nobody reads any more, they must not be blocked."""
+    for line in log:
+        with contextlib.suppress(OSError):
             sys.stdout.buffer.write(line)
             sys.stdout.flush()
 

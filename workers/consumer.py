@@ -12,7 +12,6 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 # Celery waits 2, 4, 6, ... 30 seconds between attempts; callers here wait less than one.
 _RETRY_S = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}
 
-
 # Flower is looked at by people: a quarter of a second is soon enough for it.
 _EVENTS_EVERY_S = 0.25
 
