@@ -19,8 +19,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"
@@ -40,7 +41,8 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    sample = SAMPLE.read_bytes()
+    # Under a uuid of its own, so that the caller's first request with the sample is computed.
+    sample = json.loads(SAMPLE.read_text()) | {"esun_uuid": uuid.uuid4().hex}
     with tempfile.TemporaryDirectory(prefix="punctual-") as state:
         environment = service_environment(Path(state), web_port, flower_port)
         command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
@@ -143,11 +145,10 @@ def show(log: IO[bytes]) -> None:
             sys.stdout.flush()
 
 
-def introduce(url: str, flower_url: str, redis_url: str, sample: bytes) -> None:
+def introduce(url: str, flower_url: str, redis_url: str, sample: dict[str, Any]) -> None:
     """Send the sample request and show where everything is."""
-    request = urllib.request.Request(
-        f"{url}/inference", sample, {"Content-Type": "application/json"}
-    )
+    body = json.dumps(sample).encode()
+    request = urllib.request.Request(f"{url}/inference", body, {"Content-Type": "application/json"})
     try:
         with BROWSER.open(request, timeout=5) as response:
             answer = json.load(response)["answer"]

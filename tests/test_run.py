@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 import requests
 
 from tests.redis_process import free_port
-from tests.service_process import ROOT, SAMPLE_ANSWER, end, request_body
+from tests.service_process import ROOT, SAMPLE, SAMPLE_ANSWER, end, request_body
 
 
 class Run:
@@ -92,6 +93,8 @@ def test_make_run_serves_until_it_is_stopped_and_leaves_nothing(
     """Ctrl-C, kill, and a closed terminal."""
     run.wait_for_output(f"The sample image reads: {SAMPLE_ANSWER}")
     assert f"POST {run.url}/inference" in run.output()
+    first = requests.post(f"{run.url}/inference", data=json.dumps(SAMPLE), timeout=5)
+    assert first.headers["Punctual-Source"] == "computed"
     assert requests.get(f"http://127.0.0.1:{run.flower_port}/", timeout=10).status_code == 200
 
     family = run.process.children(recursive=True)
