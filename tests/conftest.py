@@ -28,11 +28,8 @@ def redis(redis_process: RedisProcess) -> RedisProcess:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A running service that tests share and must leave running."""
-    running = Service(
+    with Service(
         tmp_path_factory.mktemp("service"), CAPTAIN_EMAIL="captain@example.org", SALT="pepper"
-    )
-    try:
+    ) as running:
         running.start()
         yield running
-    finally:
-        running.stop()

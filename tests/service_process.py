@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import requests
@@ -49,6 +49,12 @@ class Service:
         }
         self._log = (folder / "service.log").open("ab")
         self._processes: list[psutil.Popen] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self, concurrency: int = 2) -> None:
         """Start all and wait until ready."""

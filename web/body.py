@@ -33,7 +33,7 @@ _DRAINED_BLOCKS = 1_024
 
 def max_body_bytes(max_image_bytes: int) -> int:
     """How long a body can be that carries an image of that size."""
-    # Base64 grows the image by a third; lines of 76 may each end in an escaped \\r\\n.
+    # Base64 grows the image by a third; lines of 76 may each end in an escaped \r\n.
     return max_image_bytes * 4 // 3 * 80 // 76 + _OVERHEAD_BYTES
 
 
@@ -88,16 +88,13 @@ class InferenceRequest:
 
     @classmethod
     def _read(cls, request: Request, max_image_bytes: int) -> Self:
-        too_large = BodyTooLarge(
-            f"The image is over {max_image_bytes:,} bytes. Send a smaller one."
-        )
         body = _bytes(request, max_body_bytes(max_image_bytes))
         if body is None:
-            raise too_large
+            raise BodyTooLarge(max_image_bytes)
         fields = _fields(_json(body))
         image = _base64(fields.image)
         if len(image) > max_image_bytes:
-            raise too_large
+            raise BodyTooLarge(max_image_bytes)
         fingerprint = hashlib.sha256(image).hexdigest()
         return cls(fields.esun_uuid, fields.image, fingerprint, fields.retry)
 

@@ -18,16 +18,20 @@ logger = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """Base class. The status and the stable type belong to the class, the detail to the case."""
+    """Base class. The status and the stable type belong to the class.
+
+    So does the detail, what the caller should do, unless the case has one of its own.
+    """
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     type: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something failed here"
     retry_after_s: ClassVar[int | None] = None
+    detail = "An unexpected error was logged. Send the same request again."
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.detail
+        super().__init__(self.detail)
 
 
 class NotJson(Problem):
@@ -44,6 +48,9 @@ class BodyTooLarge(Problem):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     type = "too-large"
     title = "The image is too large"
+
+    def __init__(self, max_image_bytes: int) -> None:
+        super().__init__(f"The image is over {max_image_bytes:,} bytes. Send a smaller one.")
 
 
 class FieldInvalid(Problem):
@@ -84,9 +91,7 @@ class RedisAway(Problem):
     type = "queue-away"
     title = "The queue is away"
     retry_after_s = 1
-
-    def __init__(self) -> None:
-        super().__init__("Redis does not answer. Send the same request again.")
+    detail = "Redis does not answer. Send the same request again."
 
 
 class WorkersAway(Problem):
@@ -96,9 +101,7 @@ class WorkersAway(Problem):
     type = "no-worker-ready"
     title = "No worker is ready"
     retry_after_s = 1
-
-    def __init__(self) -> None:
-        super().__init__("No worker is ready to compute. Send the same request again.")
+    detail = "No worker is ready to compute. Send the same request again."
 
 
 class FrontBusy(Problem):
@@ -108,11 +111,9 @@ class FrontBusy(Problem):
     type = "front-busy"
     title = "The front is busy"
     retry_after_s = 1
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Too many large images arrive at once. Send the same request again, or a smaller image."
-        )
+    detail = (
+        "Too many large images arrive at once. Send the same request again, or a smaller image."
+    )
 
 
 class AnswerLate(Problem):
@@ -122,12 +123,10 @@ class AnswerLate(Problem):
     type = "answer-late"
     title = "The answer is not there yet"
     retry_after_s = 1
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The answer is still being computed and will be kept. Send the same request, with the "
-            "same esun_uuid, again; a Prefer: wait=N header makes the service wait longer."
-        )
+    detail = (
+        "The answer is still being computed and will be kept. Send the same request, with the "
+        "same esun_uuid, again; a Prefer: wait=N header makes the service wait longer."
+    )
 
 
 def register_problems(app: Flask) -> None:
@@ -154,7 +153,7 @@ def register_problems(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         logger.exception("unexpected error", exc_info=error)
-        return _problem(Problem("An unexpected error was logged. Send the same request again."))
+        return _problem(Problem())
 
 
 def _document(status: HTTPStatus, type_: str, title: str, detail: str) -> Response:

@@ -12,12 +12,11 @@ from model.engines import ENGINES, engine
 from model.ensemble import Ensemble
 from model.packing import pack
 from model.training.dataset import ISNULL, Dataset, load
-from model.training.ensemble import REPORT
+from model.training.ensemble import LEAST_AGREEMENT, REPORT
 from model.training.errors import DataError, ExportError
 from model.training.evaluation import Floats, read
 
 REFERENCE = "tensorflow"
-LEAST_AGREEMENT = 0.999
 
 
 def release(

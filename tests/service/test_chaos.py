@@ -24,23 +24,17 @@ RECOVERY_S = 5.0
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Service]:
     """Two worker processes that take 300 ms for an image, so that there is a middle of a task."""
-    running = Service(tmp_path, app="tests.slow_workers", SLOW_READ_MS="300")
-    try:
+    with Service(tmp_path, app="tests.slow_workers", SLOW_READ_MS="300") as running:
         running.start()
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture
 def fragile(tmp_path: Path) -> Iterator[Service]:
     """A service as it is, to be broken."""
-    running = Service(tmp_path)
-    try:
+    with Service(tmp_path) as running:
         running.start()
         yield running
-    finally:
-        running.stop()
 
 
 def call(service: Service, body: dict[str, Any]) -> int:

@@ -20,12 +20,9 @@ CALLERS = 2_000
 @pytest.fixture
 def forgetful(tmp_path: Path) -> Iterator[Service]:
     """A service that believes in its workers for a minute after they have stopped."""
-    running = Service(tmp_path, READY_WITHIN_MS="60000", LEASE_MS="60000")
-    try:
+    with Service(tmp_path, READY_WITHIN_MS="60000", LEASE_MS="60000") as running:
         running.start()
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture

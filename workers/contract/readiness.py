@@ -22,12 +22,12 @@ _FORGET_WORKERS_AFTER_MS = 60_000
 class Status(NamedTuple):
     """What is known of the workers at one moment."""
 
-    workers: int = 0
-    idle_ms: int | None = None
-    queue_length: int = 0
-    executions: int = 0
-    dropped: int = 0
-    ready: bool = False
+    workers: int
+    idle_ms: int | None
+    queue_length: int
+    executions: int
+    dropped: int
+    ready: bool
 
 
 class Readiness:
