@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from model.bundle import Bundle
 from model.engines import Engine, Network, Probabilities, engine
 from model.errors import BundleInvalid, EngineFailed, ImageUnreadable, ModelError
 from model.image import decode
-from model.manifest import Golden, Manifest, Member
+from model.manifest import Golden, Member
 
 # How far from 1 probabilities may sum up, in the reduced precision of some engines.
 _ROUNDING = 0.01
@@ -20,11 +20,15 @@ _ROUNDING = 0.01
 
 @dataclass(frozen=True)
 class Reading:
-    """What an ensemble reads in one image."""
+    """What the first ``members`` of an ensemble read in one image.
+
+    ``settled``: all members would give the same answer, as far as the calibration knows.
+    """
 
     answer: str
     probability: float
     members: int
+    settled: bool
 
 
 class Ensemble:
@@ -79,7 +83,14 @@ class Ensemble:
             )
 
     def read(self, image: bytes) -> Reading:
-        """Read one image file with all members.
+        """Read one image file with all members; raises what ``readings`` does."""
+        *_, last = self.readings(image)
+        return last
+
+    def readings(self, image: bytes) -> Iterator[Reading]:
+        """Read one image file, and tell after every member what it and those before it read.
+
+        Whoever has seen enough just stops asking.
 
         Raises:
             ImageUnreadable: see ``model.image.decode``.
@@ -87,10 +98,37 @@ class Ensemble:
         """
         manifest = self.bundle.manifest
         pixels = decode(image, manifest.input.height, manifest.input.width).astype(np.float32)
-        mean = np.mean([network(pixels) for network in self._networks], axis=0)
-        if not _are_probabilities(mean):
-            raise EngineFailed("the members' mean is no distribution of probabilities")
-        return _answer(manifest, mean, len(self._networks))
+        total: Probabilities = np.zeros(len(manifest.labels), np.float32)
+        for members, network in enumerate(self._networks, 1):
+            total = total + network(pixels)
+            mean = total / np.float32(members)
+            if not _are_probabilities(mean):
+                raise EngineFailed("the members' mean is no distribution of probabilities")
+            yield self._answer(mean, members)
+
+    def _answer(self, probabilities: Probabilities, members: int) -> Reading:
+        """The likeliest class, or `isnull` where the bundle's rule says so."""
+        manifest = self.bundle.manifest
+        # Scaled to the best first, or small temperatures would underflow to 0 / 0.
+        tempered = (probabilities / probabilities.max()) ** (1 / manifest.calibration.temperature)
+        tempered /= tempered.sum()
+        best = int(tempered.argmax())
+        settled = self._settled(float(probabilities.max()), members)
+        if rule := manifest.isnull:
+            null = manifest.labels.index(rule.label)
+            others = probabilities.copy()
+            others[null] = -1
+            best = int(others.argmax())
+            if probabilities[null] >= rule.threshold or others[best] < rule.least:
+                best = null
+        return Reading(manifest.labels[best], float(tempered[best]), members, settled)
+
+    def _settled(self, probability: float, members: int) -> bool:
+        if members == self.size:
+            return True
+        exits = self.bundle.manifest.calibration.exits
+        least = exits[members - 1] if exits else None
+        return least is not None and probability >= least
 
 
 def _network(bundle: Bundle, member: Member, runtime: Engine, threads: int) -> Network:
@@ -120,19 +158,3 @@ def _network(bundle: Bundle, member: Member, runtime: Engine, threads: int) -> N
 def _are_probabilities(values: Probabilities) -> bool:
     """False for NaN too, which compares as nothing."""
     return bool((values >= 0).all() and abs(values.sum() - 1) < _ROUNDING)
-
-
-def _answer(manifest: Manifest, probabilities: Probabilities, members: int) -> Reading:
-    """The likeliest class, or `isnull` where the bundle's rule says so."""
-    # Scaled to the best first, or small temperatures would underflow to 0 / 0.
-    tempered = (probabilities / probabilities.max()) ** (1.0 / manifest.calibration.temperature)
-    tempered /= tempered.sum()
-    best = int(tempered.argmax())
-    if rule := manifest.isnull:
-        null = manifest.labels.index(rule.label)
-        others = probabilities.copy()
-        others[null] = -1
-        best = int(others.argmax())
-        if probabilities[null] >= rule.threshold or others[best] < rule.least:
-            best = null
-    return Reading(manifest.labels[best], float(tempered[best]), members)

@@ -65,9 +65,15 @@ class IsNull(_Record):
 
 
 class Calibration(_Record):
-    """How the averaged probabilities are sharpened (below 1) or softened (above 1)."""
+    """How sure the averaged probabilities are.
+
+    ``temperature`` sharpens (below 1) or softens (above 1) what is told of the full ensemble.
+    ``exits`` has an entry for 1, 2, ... members, but not for all: where the likeliest class of
+    their mean has that probability or more, all members would give the same answer. None: never.
+    """
 
     temperature: float = Field(default=1.0, gt=0)
+    exits: tuple[Share | None, ...] = ()
 
 
 class Golden(_Record):
@@ -106,6 +112,12 @@ class Manifest(_Record):
             spoken.add(self.isnull.label)
         if unknown := spoken - set(self.labels):
             raise ValueError(f"not among the labels: {', '.join(sorted(unknown))}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_exit_a_member(self) -> Manifest:
+        if len(self.calibration.exits) not in (0, len(self.members) - 1):
+            raise ValueError("calibration.exits needs an entry for every member but the last")
         return self
 
     def files(self) -> tuple[File, ...]:

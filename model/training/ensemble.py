@@ -57,8 +57,13 @@ def export(
     graphs: Graphs = []
     notes: list[dict[str, Any]] = []
     files: dict[str, bytes] = {}
-    for number, (run, setting) in enumerate(zip(runs, settings, strict=True), start=1):
-        model = load_network(run, setting, labels)
+    trained = [
+        (run, member, setting)
+        for run, setting in zip(runs, settings, strict=True)
+        for member in range(1, setting.members + 1)
+    ]
+    for number, (run, member, setting) in enumerate(trained, start=1):
+        model = load_network(run, member, setting, labels)
         graph = freeze(model, storage)
         name, content = f"members/{number}.pb", graph.SerializeToString(deterministic=True)
         graphs.append(graph)

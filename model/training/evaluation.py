@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Images = npt.NDArray[np.uint8]
 Indexes = npt.NDArray[np.integer]
 TEMPERATURES = np.geomspace(0.3, 3.0, 93)
 BINS = 15

@@ -7,6 +7,8 @@ import keras
 from model.training.errors import CheckpointError, DataError
 
 STRIDE = 32
+# Where the pictures are a sixteenth of the input in width, and nearly all weights are still ahead.
+TRUNK_END = "block4c_add"
 
 
 def build(classes: int, size: int | None = None, dropout: float = 0.2) -> keras.Model:

@@ -12,7 +12,7 @@ from model.training import checkpoint, network
 from model.training.dataset import Dataset, split
 from model.training.errors import CheckpointError, DataError
 
-SETTINGS, STATE, WEIGHTS = "training.json", "state.npz", "weights.npz"
+SETTINGS, STATE, WEIGHTS = "training.json", "state.npz", "member-{}.npz"
 HISTORY = "history.jsonl"
 
 
@@ -29,13 +29,20 @@ class Settings:
     size: int
     held_out: float
     seed: int
+    members: int
 
     @classmethod
     def of(
-        cls, labels: tuple[str, ...], dataset: Dataset, size: int, held_out: float, seed: int
+        cls,
+        labels: tuple[str, ...],
+        dataset: Dataset,
+        size: int,
+        held_out: float,
+        seed: int,
+        members: int,
     ) -> "Settings":
         """The settings of a training on `dataset`."""
-        return cls(_digest(labels), _digest(dataset.names), size, held_out, seed)
+        return cls(_digest(labels), _digest(dataset.names), size, held_out, seed, members)
 
     def tuning(self, dataset: Dataset) -> Dataset:
         """The part of the dataset that was held out of the training to choose by.
@@ -68,10 +75,11 @@ def read_settings(folder: Path) -> Settings:
         raise CheckpointError(f"{folder} holds no training: {error}") from error
 
 
-def save_weights(folder: Path, model: keras.Model, step: int) -> None:
-    """Write the weights of `model`, reached after `step` steps."""
-    arrays = {str(index): weight.numpy() for index, weight in enumerate(model.weights)}
-    checkpoint.save(folder / WEIGHTS, step, arrays)
+def save_weights(folder: Path, members: list[keras.Model], step: int) -> None:
+    """Write the weights of every member, reached after `step` steps."""
+    for number, model in enumerate(members, start=1):
+        arrays = {str(index): weight.numpy() for index, weight in enumerate(model.weights)}
+        checkpoint.save(folder / WEIGHTS.format(number), step, arrays)
 
 
 def append_history(folder: Path, line: dict[str, Any]) -> None:
@@ -90,8 +98,10 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
         raise CheckpointError(f"cannot read the history of {folder}: {error}") from error
 
 
-def load_network(folder: Path, settings: Settings, labels: tuple[str, ...]) -> keras.Model:
-    """The trained network of the folder, at its input size.
+def load_network(
+    folder: Path, number: int, settings: Settings, labels: tuple[str, ...]
+) -> keras.Model:
+    """Member `number`, counted from 1, of the training of the folder, at its input size.
 
     Raises DataError when it was trained for other labels, CheckpointError when its weights are
     missing or corrupt.
@@ -100,7 +110,7 @@ def load_network(folder: Path, settings: Settings, labels: tuple[str, ...]) -> k
         raise DataError(f"{folder} was trained for another list of labels")
     model = network.build(len(labels), settings.size)
     shapes = {str(index): tuple(weight.shape) for index, weight in enumerate(model.weights)}
-    _, arrays = checkpoint.load(folder / WEIGHTS, shapes)
+    _, arrays = checkpoint.load(folder / WEIGHTS.format(number), shapes)
     model.set_weights([arrays[str(index)] for index in range(len(shapes))])
     return model
 

@@ -1,4 +1,4 @@
-"""The training loop: one network, its running average, and a checkpoint that resumes exactly."""
+"""The training loop: siblings, their running average, and a checkpoint that resumes exactly."""
 
 import math
 import time
@@ -9,14 +9,15 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from model.training import checkpoint
 from model.training.augmentation import augment, plain
 from model.training.batches import Batches
 from model.training.dataset import Dataset
+from model.training.evaluation import Floats, Images
 from model.training.run import STATE, append_history, save_weights
+from model.training.siblings import Siblings
 
 REPORT_EVERY = 50
 NOT_DECAYED = ["gamma", "beta", "bias"]
@@ -27,6 +28,7 @@ class Plan:
     """How to train. `phases` are (input size in pixels, epochs), run one after the other."""
 
     phases: tuple[tuple[int, int], ...]
+    members: int = 5
     batch: int = 128
     rate: float = 1.5e-3
     warmup: int = 300
@@ -55,21 +57,26 @@ class Plan:
 
 
 class Trainer:
-    """Trains `model` in place; `shadow` is the running average of its variables, the better one."""
+    """Trains `siblings` in place; `shadow` is the running average of their variables.
 
-    def __init__(self, model: keras.Model, plan: Plan, classes: int) -> None:
-        self.model, self.plan, self.step = model, plan, 0
-        self.shadow = keras.models.clone_model(model)
-        self.shadow.set_weights(model.get_weights())
+    The shadow is the better one. Each sibling leaves out a fold of the images, another one each,
+    so that it can be asked what it thinks of labels that it has not learnt by heart.
+    """
+
+    def __init__(self, siblings: Siblings, plan: Plan, classes: int) -> None:
+        self.siblings, self.plan, self.step = siblings, plan, 0
+        self.shadow = siblings.copy()
         self._optimizer = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay)
         self._optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
-        self._optimizer.build(model.trainable_variables)
+        self._optimizer.build(siblings.trainable_variables)
         self._loss = keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=plan.smoothing
+            from_logits=True, label_smoothing=plan.smoothing, reduction=None
         )
         self._classes = classes
         self._train = tf.function(self._train_step)
-        self._predict = tf.function(lambda images, size: self.shadow(plain(images, size)))
+        self._predict = tf.function(
+            lambda images, size: tf.nn.softmax(self.shadow(plain(images, size), training=False))
+        )
 
     def fit(
         self,
@@ -103,7 +110,7 @@ class Trainer:
                     "seconds": round(time.monotonic() - began, 1),
                 }
                 if ended:
-                    line["accuracy"] = self._end_epoch(batches, tuning, folder)
+                    line |= self._end_epoch(batches, tuning, folder)
                     append_history(folder, line)
                     began = time.monotonic()
                 report(line)
@@ -111,15 +118,13 @@ class Trainer:
             if ended or self.step == last or self.step % save_every == 0:
                 self.save(state)
 
-    def predict(
-        self, images: npt.NDArray[np.uint8], size: int, batch: int = 128
-    ) -> npt.NDArray[np.float32]:
-        """The shadow's logits float32 (n, classes) of images uint8 (n, s, s, 3)."""
+    def predict(self, images: Images, size: int, batch: int = 128) -> Floats:
+        """The shadow's probabilities float32 (members, n, classes) of images uint8 (n, s, s, 3)."""
         parts = [
             self._predict(images[start : start + batch], size).numpy()
             for start in range(0, len(images), batch)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(parts, axis=1)
 
     def save(self, path: Path) -> None:
         """Everything that the next step depends on, in one file."""
@@ -136,22 +141,29 @@ class Trainer:
 
     def _advance(self, batches: Batches) -> tf.Tensor:
         """Train on the next batch; returns the loss."""
-        images, targets = batches.at(self.step)
+        images, targets, folds = batches.at(self.step)
         self._optimizer.learning_rate.assign(self.plan.rate_at(self.step, batches.per_epoch))
         seed = tf.constant([self.plan.seed, self.step], tf.int32)
         self.step += 1
-        return self._train(images, targets, seed, self._size_of_last(batches))
+        return self._train(images, targets, folds, seed, self._size_of_last(batches))
 
     def _size_of_last(self, batches: Batches) -> int:
         return self.plan.size_at((self.step - 1) // batches.per_epoch)
 
-    def _end_epoch(self, batches: Batches, tuning: Dataset, folder: Path) -> float:
-        save_weights(folder, self.shadow, self.step)
-        logits = self.predict(tuning.images, self._size_of_last(batches))
-        return float(np.mean(logits.argmax(axis=1) == tuning.targets))
+    def _end_epoch(self, batches: Batches, tuning: Dataset, folder: Path) -> dict[str, Any]:
+        """Keep the shadow's weights; returns the accuracy of all siblings and of each."""
+        save_weights(folder, self.shadow.members(), self.step)
+        answers = self.predict(tuning.images, self._size_of_last(batches))
+        each = np.mean(answers.argmax(axis=2) == tuning.targets, axis=1)
+        together = np.mean(answers.mean(axis=0).argmax(axis=1) == tuning.targets)
+        return {"accuracy": float(together), "members": [round(float(one), 4) for one in each]}
 
     def _variables(self) -> dict[str, keras.Variable]:
-        holders = (("model", self.model), ("shadow", self.shadow), ("optimizer", self._optimizer))
+        holders = (
+            ("siblings", self.siblings),
+            ("shadow", self.shadow),
+            ("optimizer", self._optimizer),
+        )
         return {
             f"{kind}/{index}": variable
             for kind, holder in holders
@@ -159,17 +171,21 @@ class Trainer:
         }
 
     def _train_step(
-        self, images: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, size: int
+        self, images: tf.Tensor, targets: tf.Tensor, folds: tf.Tensor, seed: tf.Tensor, size: int
     ) -> tf.Tensor:
-        """One step of AdamW and of the running average; returns the loss."""
+        """One step of AdamW and of the running average; returns the mean loss of a sibling."""
         wanted = tf.one_hot(targets, self._classes)
+        count = len(self.siblings.branches)
         with tf.GradientTape() as tape:
-            logits = self.model(augment(images, size, seed), training=True)
-            loss = self._loss(wanted, logits)
-        trainable = self.model.trainable_variables
+            logits = self.siblings(augment(images, size, seed), training=True)
+            loss = 0.0
+            for number, each in enumerate(tf.unstack(logits, count)):
+                learnt = tf.cast(folds != number, tf.float32)
+                loss += tf.reduce_sum(self._loss(wanted, each) * learnt) / tf.reduce_sum(learnt)
+        trainable = self.siblings.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, trainable), trainable, strict=True))
         done = tf.cast(self._optimizer.iterations, tf.float32)
         keep = tf.minimum(self.plan.average, done / (done + 10.0))
-        for slow, fast in zip(self.shadow.weights, self.model.weights, strict=True):
+        for slow, fast in zip(self.shadow.variables, self.siblings.variables, strict=True):
             slow.assign(keep * slow + (1 - keep) * fast)
-        return loss
+        return loss / count

@@ -20,7 +20,7 @@ def test_a_batch_depends_on_its_number_alone(draw: Draw, tmp_path: Path) -> None
     batches = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
     again = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
 
-    images, targets = batches.at(5)
+    images, targets, _ = batches.at(5)
     batches.at(0)
 
     assert np.array_equal(images, again.at(5)[0])
@@ -77,3 +77,16 @@ def test_plain_leaves_an_image_of_the_right_size_alone() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
 
     assert np.array_equal(plain(tf.constant(images), 32).numpy(), images.astype(np.float32))
+
+
+def test_what_is_made_is_of_no_fold(draw: Draw, tmp_path: Path) -> None:
+    dataset = load(draw("images", 24), LABELS, 32, tmp_path / "cache")
+    mix = Mix(isnull=0.25, joined=0.25)
+
+    _, targets, folds = Batches(dataset, np.arange(24), 24, mix, 3, seed=1, folds=3).at(0)
+    _, _, alone = Batches(dataset, np.arange(24), 24, mix, 3, seed=1).at(0)
+
+    assert set(folds[targets == 3]) == {-1}
+    assert sorted(folds[targets != 3]) == sorted(folds[6:])
+    assert set(folds[6:]) == {0, 1, 2}
+    assert set(alone) == {-1}

@@ -37,7 +37,7 @@ def test_train_then_export_makes_proven_members_and_a_report(
 
     call(
         "train", *common, "--weights", "none", "--out", run,
-        "--phases", "32x2", "--batch", 8, "--held-out", 0.25,
+        "--members", 2, "--phases", "32x2", "--batch", 8, "--held-out", 0.25,
     )  # fmt: skip
     call(
         "export", *common, "--run", run, "--out", out, "--storage", "fp32",

@@ -72,7 +72,7 @@ def test_a_batch_has_its_share_of_drawn_characters(
     mix = Mix(isnull=0, joined=0, foreign=0.5, listed=0.25)
     batches = Batches(dataset, np.arange(8), 8, mix, 3, 1, Glyphs(fonts, LABELS, 48))
 
-    images, targets = batches.at(0)
+    images, targets, _ = batches.at(0)
 
     assert (targets == 3).sum() == 4
     assert (targets[4:6] == 0).all()

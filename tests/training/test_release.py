@@ -12,11 +12,12 @@ from model.engines import ENGINES, engine
 from model.ensemble import Ensemble
 from model.errors import BundleInvalid
 from model.image import decode
-from model.training import ensemble, member, network
+from model.training import ensemble, network
 from model.training.dataset import ISNULL, read_labels
 from model.training.errors import DataError, ExportError
 from model.training.evaluation import read
 from model.training.release import release
+from model.training.train import train
 from model.training.trainer import Plan
 from tests.training.world import LABELS, tiny_network
 
@@ -34,8 +35,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def export(draw: Draw, labels_file: Path, tmp_path: Path) -> Path:
     """A member of two epochs, exported."""
     data, labels, cache = draw("data", 48), read_labels(labels_file), tmp_path / "cache"
-    plan = Plan(((32, 2),), batch=8)
-    member.train(data, labels, Path("none"), tmp_path / "run", cache, plan, held_out=0.25)
+    plan = Plan(((32, 2),), members=1, batch=8)
+    train(data, labels, Path("none"), tmp_path / "run", cache, plan, held_out=0.25)
     ensemble.export([tmp_path / "run"], data, labels, tmp_path / "export", cache, "fp32")
     return tmp_path / "export"
 

@@ -2,6 +2,8 @@
 
 import keras
 
+from model.training.network import TRUNK_END
+
 LABELS = ("A", "O", "X", "isnull")
 
 
@@ -26,6 +28,6 @@ def tiny_network(classes: int, size: int | None = None) -> keras.Model:
     y = layers.Conv2D(40, 1, use_bias=False)(y)
     y = layers.BatchNormalization()(y)
     y = layers.Dropout(0.2, noise_shape=(None, 1, 1, 1))(y)
-    x = layers.Add()([x, y])
+    x = layers.Add(name=TRUNK_END)([x, y])
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(image, layers.Dense(classes)(layers.Dropout(0.1)(x)))

@@ -1,16 +1,17 @@
-"""Training one member: data, batches, network and loop put together."""
+"""Training: data, batches, networks and loop put together."""
 
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from model.training import network
+from model.training import network, run
 from model.training.batches import Batches, Mix
 from model.training.dataset import ISNULL, load, split
 from model.training.errors import DataError
 from model.training.glyphs import Glyphs
 from model.training.run import Settings, begin
+from model.training.siblings import Siblings
 from model.training.trainer import Plan, Trainer
 
 CACHED_SIZE = 96
@@ -25,10 +26,12 @@ def train(
     plan: Plan,
     held_out: float,
     fonts: Path | None = None,
+    trunk: Path | None = None,
 ) -> None:
-    """Train one member, or go on with the training that `out` holds, and print its progress.
+    """Train all members, or go on with the training that `out` holds, and print its progress.
 
-    `out` then holds `weights.npz`, the running average of the weights, and `history.jsonl`.
+    They start from ImageNet's weights, or behind the trunk of another training's first member.
+    `out` then holds `member-<n>.npz`, the running averages of the weights, and `history.jsonl`.
     Raises DataError and CheckpointError for what cannot be read or does not fit together.
     """
     sizes = [size for size, _ in plan.phases]
@@ -40,12 +43,19 @@ def train(
     kept, held = split(dataset.targets, held_out)
     if not len(held):
         raise DataError(f"{data}: {held_out:.1%} of {len(dataset)} images leaves none to choose by")
-    batches = Batches(dataset, kept, plan.batch, Mix(), labels.index(ISNULL), plan.seed, glyphs)
-    begin(out, Settings.of(labels, dataset, sizes[-1], held_out, plan.seed))
+    batches = Batches(
+        dataset, kept, plan.batch, Mix(), labels.index(ISNULL), plan.seed, glyphs, plan.members
+    )
+    settings = Settings.of(labels, dataset, sizes[-1], held_out, plan.seed, plan.members)
+    begin(out, settings)
     keras.utils.set_random_seed(plan.seed)
-    model = network.build(len(labels))
-    network.load_backbone(model, weights)
-    trainer = Trainer(model, plan, len(labels))
+    networks = [network.build(len(labels)) for _ in range(plan.members)]
+    for each in networks:
+        network.load_backbone(each, weights)
+    siblings = Siblings(networks)
+    if trunk:
+        siblings.take_trunk(run.load_network(trunk, 1, run.read_settings(trunk), labels))
+    trainer = Trainer(siblings, plan, len(labels))
     total = plan.steps(batches.per_epoch)
     trainer.fit(batches, dataset.take(held), out, lambda line: _print(line, total))
 

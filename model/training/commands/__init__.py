@@ -1,0 +1,20 @@
+"""The command line of training: one module for each command."""
+
+import argparse
+from types import ModuleType
+
+from model.training.commands import export, release, train
+
+COMMANDS: tuple[ModuleType, ...] = (train, export, release)
+
+
+def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add every command; each sets `run`, a function of the parsed arguments.
+
+    What `run` raises for a person to act on is a TrainingError or a ModelError.
+    """
+    for command in COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        parser = subparsers.add_parser(name, help=command.HELP, description=command.__doc__)
+        command.add_arguments(parser)
+        parser.set_defaults(run=command.run)
