@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from model.bundle import Bundle
-from model.engines import Engine, Network, Probabilities, engine
+from model.engines import Engine, Network, Pixels, Probabilities, engine
 from model.errors import BundleInvalid, EngineFailed, ImageUnreadable, ModelError
 from model.image import decode
 from model.manifest import Golden, Member
@@ -88,17 +88,20 @@ class Ensemble:
         return last
 
     def readings(self, image: bytes) -> Iterator[Reading]:
-        """Read one image file, and tell after every member what it and those before it read.
+        """Decode one image file, then ask member after member.
 
-        Whoever has seen enough just stops asking.
+        After each of them comes what it and those before it read. Whoever has seen enough just
+        stops asking.
 
         Raises:
             ImageUnreadable: see ``model.image.decode``.
-            EngineFailed: no probabilities came out.
+            EngineFailed: no probabilities came out; raised while asking.
         """
-        manifest = self.bundle.manifest
-        pixels = decode(image, manifest.input.height, manifest.input.width).astype(np.float32)
-        total: Probabilities = np.zeros(len(manifest.labels), np.float32)
+        size = self.bundle.manifest.input
+        return self._ask(decode(image, size.height, size.width).astype(np.float32))
+
+    def _ask(self, pixels: Pixels) -> Iterator[Reading]:
+        total: Probabilities = np.zeros(len(self.bundle.manifest.labels), np.float32)
         for members, network in enumerate(self._networks, 1):
             total = total + network(pixels)
             mean = total / np.float32(members)

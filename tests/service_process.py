@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from PIL import Image, ImageDraw
 
 from tests.redis_process import RedisProcess, free_port
 from workers.contract.keys import COUNTS
+from workers.contract.queue import INFERENCE, LATE, PARTIAL
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE: dict[str, Any] = json.loads((ROOT / "docs" / "sample-request.json").read_text())
@@ -45,6 +47,8 @@ class Service:
             "REDIS_URL": self.redis.url,
             "WEB_BIND": f"127.0.0.1:{self.port}",
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+            # Most tests send one image under many uuids and count how often it was computed.
+            "PREDICTION_CACHE": "false",
             **environment,
         }
         self._log = (folder / "service.log").open("ab")
@@ -62,6 +66,7 @@ class Service:
         self.start_front()
         self.start_workers(concurrency)
         self.wait_until_ready()
+        self.wait_until(lambda: self.get("/readyz").json()["workers"] == concurrency)
 
     def start_front(self) -> None:
         """Start gunicorn and wait until it is alive."""
@@ -110,6 +115,18 @@ class Service:
     def wait_until_ready(self, within_s: float = 60) -> None:
         """Poll /readyz."""
         self.wait_for("/readyz", 200, within_s)
+
+    def wait_until(self, holds: Callable[[], bool], within_s: float = 60) -> None:
+        """Poll until something holds."""
+        until = time.monotonic() + within_s
+        while not holds():
+            if time.monotonic() > until:
+                raise TimeoutError(f"not within {within_s} s; see {self.folder}/service.log")
+            time.sleep(0.05)
+
+    def wait_until_idle(self) -> None:
+        """Poll until nothing is left to do, not even what nobody waits for."""
+        self.wait_until(lambda: not self.redis.client.exists(INFERENCE, LATE, PARTIAL))
 
     def get(self, path: str) -> requests.Response:
         """GET a path."""

@@ -1,14 +1,15 @@
 """The real workers with a slower, or a faulty, ensemble: ``celery -A tests.slow_workers worker``.
 
-SLOW_READ_MS and SLOW_LOAD_MS are milliseconds added to each reading and to the loading, so that
-a test has time to kill something in the middle. READ_FAULT makes the engine ``raise`` on every
-image that is not golden, or the process ``die``.
+SLOW_READ_MS, SLOW_MEMBER_MS and SLOW_LOAD_MS are milliseconds added to each reading, to each member
+of one and to the loading, so that a test has time to do something in the middle. READ_FAULT makes
+the engine ``raise`` on every image that is not golden, or the process ``die``.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from model.ensemble import Ensemble, Reading
@@ -16,10 +17,10 @@ from workers import app
 
 __all__ = ["app"]
 
-_read, _load = Ensemble.read, Ensemble.load
+_readings, _load = Ensemble.readings, Ensemble.load
 
 
-def _slow_read(self: Ensemble, image: bytes) -> Reading:
+def _slow_readings(self: Ensemble, image: bytes) -> Iterator[Reading]:
     time.sleep(int(os.environ.get("SLOW_READ_MS", "0")) / 1000)
     if image not in self._images.values():
         match os.environ.get("READ_FAULT"):
@@ -27,7 +28,13 @@ def _slow_read(self: Ensemble, image: bytes) -> Reading:
                 raise RuntimeError("a fault of the engine")
             case "die":
                 os._exit(1)
-    return _read(self, image)
+    return _slowly(_readings(self, image))
+
+
+def _slowly(readings: Iterator[Reading]) -> Iterator[Reading]:
+    for reading in readings:
+        time.sleep(int(os.environ.get("SLOW_MEMBER_MS", "0")) / 1000)
+        yield reading
 
 
 def _slow_load(folder: Path, engine_name: str, threads: int) -> Ensemble:
@@ -35,5 +42,5 @@ def _slow_load(folder: Path, engine_name: str, threads: int) -> Ensemble:
     return _load(folder, engine_name, threads)
 
 
-Ensemble.read = _slow_read  # type: ignore[method-assign]
+Ensemble.readings = _slow_readings  # type: ignore[method-assign]
 Ensemble.load = _slow_load  # type: ignore[assignment, method-assign]

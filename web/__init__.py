@@ -43,7 +43,7 @@ def create_app(clock: Clock = wall_clock_ms) -> Flask:
     redis = connect(settings, timeout_ms)
     ledger = Ledger(redis, settings, clock)
     listener = Listener(redis)
-    dispatcher = Dispatcher(redis, ledger, listener, pulse, clock)
+    dispatcher = Dispatcher(redis, ledger, listener, pulse, settings, clock)
     metrics = Metrics(pulse)
 
     app = Flask(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -14,18 +15,26 @@ from web.problems import (
     AnswerLate,
     EngineFailed,
     ImageUnreadable,
+    LineFull,
     RedisAway,
     UuidConflict,
     WorkersAway,
 )
 from web.pulse import Pulse
+from web.settings import WebSettings
 from workers.contract.clock import Clock, Deadlines
 from workers.contract.ledger import Admission, Ledger, Verdict
-from workers.contract.queue import enqueue
+from workers.contract.queue import ImageMessage
 from workers.contract.result import Outcome, Result
 
 # The last look into the ledger leaves itself the time to reply.
 _LAST_LOOK_MS = 25
+
+# A line is not let grow to the last moment: what is known of the workers' rate is a moment old.
+_HOPE = 0.75
+
+# So many may wait whatever is believed of the rate, or a wrong belief could never be corrected.
+_ALWAYS_PER_WORKER = 2
 
 
 class Source(StrEnum):
@@ -54,9 +63,16 @@ class Dispatcher:
     """Admits, enqueues, waits, and looks again."""
 
     def __init__(
-        self, redis: Redis, ledger: Ledger, listener: Listener, pulse: Pulse, clock: Clock
+        self,
+        redis: Redis,
+        ledger: Ledger,
+        listener: Listener,
+        pulse: Pulse,
+        settings: WebSettings,
+        clock: Clock,
     ) -> None:
         self._redis = redis
+        self._settings = settings
         self._ledger = ledger
         self._listener = listener
         self._pulse = pulse
@@ -74,7 +90,7 @@ class Dispatcher:
             # The clock holds whatever hangs: a silent Redis, the queue for its connections.
             with (
                 Timeout(left_ms / 1000, AnswerLate()),
-                self._listener.waiter(request.uuid, request.fingerprint) as waiter,
+                self._listener.waiter(self._subject(request)) as waiter,
             ):
                 answer = self._wait(request, deadlines, waiter)
         except RedisError as error:
@@ -111,8 +127,14 @@ class Dispatcher:
 
     def _admit(self, request: InferenceRequest, deadlines: Deadlines, *, waits: bool) -> Admission:
         """Ask the ledger what the request is, and enqueue it if it says so."""
+        now_ms = self._clock()
         admission = self._ledger.admit(
-            request.uuid, request.fingerprint, deadlines.drop_after_ms, self._listener.channel
+            request.uuid,
+            request.fingerprint,
+            self._subject(request),
+            deadlines,
+            self._listener.channel,
+            self._longest_line(deadlines.answer_by_ms - now_ms),
         )
         match admission.verdict:
             case Verdict.CONFLICT:
@@ -128,14 +150,31 @@ class Dispatcher:
             case Verdict.UNREADY if not waits:
                 # Who waits already goes on waiting when the worker dies: one may come back.
                 raise WorkersAway
+            case Verdict.FULL if not waits:
+                raise LineFull(self._seconds_to_work_off(admission.waiting))
             case Verdict.ENQUEUE:
-                enqueue(
-                    self._redis,
+                ImageMessage(
                     request.uuid,
                     request.image,
-                    request.fingerprint,
+                    admission.image_key,
                     admission.place,
-                    self._clock(),
+                    now_ms,
                     deadlines,
-                )
+                ).enqueue(self._redis)
         return admission
+
+    def _subject(self, request: InferenceRequest) -> str:
+        """What shares one execution: the image, or without the prediction cache the uuid too."""
+        if self._settings.prediction_cache:
+            return request.fingerprint
+        return f"{request.fingerprint}{request.uuid}"
+
+    def _longest_line(self, wait_ms: int) -> int:
+        """Behind so many waiting requests one member's answer would still be on time."""
+        status = self._pulse.status
+        in_time = int(status.rate * wait_ms / 1000 * _HOPE)
+        return min(self._settings.max_queue, max(in_time, _ALWAYS_PER_WORKER * status.workers))
+
+    def _seconds_to_work_off(self, waiting: int) -> int:
+        rate = self._pulse.status.rate
+        return max(1, math.ceil(waiting / rate)) if rate else 1

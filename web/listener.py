@@ -55,8 +55,8 @@ class Listener:
     def __init__(self, redis: Redis) -> None:
         self.channel = keys.front(secrets.token_hex(8))
         self._redis = redis
-        # By uuid and fingerprint: nobody can be told the result of another image.
-        self._waiters: defaultdict[tuple[str, str], set[Waiter]] = defaultdict(set)
+        # By subject, which has the fingerprint in it: nobody is told the result of another image.
+        self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def start(self) -> None:
@@ -64,9 +64,9 @@ class Listener:
         self._thread.start()
 
     @contextmanager
-    def waiter(self, uuid: str, fingerprint: str) -> Iterator[Waiter]:
-        """Be told of one image's result for the length of the block."""
-        subject, waiter = (uuid, fingerprint), Waiter()
+    def waiter(self, subject: str) -> Iterator[Waiter]:
+        """Be told of one subject's result for the length of the block."""
+        waiter = Waiter()
         self._waiters[subject].add(waiter)
         try:
             yield waiter
@@ -108,7 +108,7 @@ class Listener:
                     self._tell(Notice.parse(message["data"]))
 
     def _tell(self, notice: Notice) -> None:
-        for waiter in tuple(self._waiters.get((notice.uuid, notice.fingerprint), ())):
+        for waiter in tuple(self._waiters.get(notice.subject, ())):
             waiter.tell(notice.result)
 
     def _wake_everybody(self) -> None:

@@ -26,6 +26,13 @@ from web.pulse import Pulse
 
 _BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 2.0, 5.0, 10.0, 30.0)
 
+_COUNTS = {
+    "executions": "Images computed.",
+    "late": "Images put aside at pick-up: nobody would have got the answer in time.",
+    "dropped": "Images dropped because nobody could want them any more.",
+    "completions": "Answers of some members that were made answers of all.",
+}
+
 
 class Metrics:
     """The metrics of one front process."""
@@ -98,11 +105,5 @@ class _Queue:
         yield GaugeMetricFamily(
             "punctual_queue_length", "Messages that wait for a worker.", value=status.queue_length
         )
-        yield CounterMetricFamily(
-            "punctual_executions_total", "Images computed.", value=status.executions
-        )
-        yield CounterMetricFamily(
-            "punctual_dropped_total",
-            "Messages dropped because nobody could want them any more.",
-            value=status.dropped,
-        )
+        for name, count in status.counts._asdict().items():
+            yield CounterMetricFamily(f"punctual_{name}_total", _COUNTS[name], value=count)

@@ -26,7 +26,7 @@ class Problem(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     type: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something failed here"
-    retry_after_s: ClassVar[int | None] = None
+    retry_after_s: int | None = None
     detail = "An unexpected error was logged. Send the same request again."
 
     def __init__(self, detail: str = "") -> None:
@@ -102,6 +102,22 @@ class WorkersAway(Problem):
     title = "No worker is ready"
     retry_after_s = 1
     detail = "No worker is ready to compute. Send the same request again."
+
+
+class LineFull(Problem):
+    """So many wait that not even one member could answer in time."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "line-full"
+    title = "Too many requests wait"
+    detail = (
+        "The answer could not be there in time, so nothing was begun. Send the same request again "
+        "after Retry-After seconds, or at once with a longer Prefer: wait."
+    )
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
 
 
 class FrontBusy(Problem):

@@ -22,6 +22,9 @@ class WebSettings(QueueSettings):
     drop_after_ms: int = Field(
         10_000, ge=50, description="nobody can still want an answer this long after arrival, ms"
     )
+    prediction_cache: bool = Field(
+        True, description="the same image under another uuid reuses its answer, true or false"
+    )
     max_image_bytes: int = Field(
         6_000_000, ge=1_000, description="the largest image that is accepted, bytes"
     )

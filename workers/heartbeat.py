@@ -11,6 +11,7 @@ from redis import RedisError
 
 from workers.contract.ledger import Ledger
 from workers.contract.readiness import Readiness
+from workers.scheduler import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -18,8 +19,18 @@ logger = logging.getLogger(__name__)
 class Heartbeat:
     """A daemon thread. Engines release the GIL while they compute, so it beats meanwhile."""
 
-    def __init__(self, worker: str, ledger: Ledger, readiness: Readiness, lease_ms: int) -> None:
+    def __init__(
+        self,
+        worker: str,
+        bundle: str,
+        pace: Pace,
+        ledger: Ledger,
+        readiness: Readiness,
+        lease_ms: int,
+    ) -> None:
         self._worker = worker
+        self._bundle = bundle
+        self._pace = pace
         self._ledger = ledger
         self._readiness = readiness
         # Three beats may be lost before the lease is.
@@ -43,9 +54,9 @@ class Heartbeat:
             logger.warning("Redis is away: this worker's last beat will run out by itself")
 
     @contextmanager
-    def holding(self, uuid: str, place: int) -> Iterator[None]:
-        """Renew the lease of one request for the length of the block."""
-        self._held = (uuid, place)
+    def holding(self, image_key: str, place: int) -> Iterator[None]:
+        """Renew the lease of one image for the length of the block."""
+        self._held = (image_key, place)
         try:
             yield
         finally:
@@ -57,7 +68,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            self._readiness.beat(self._worker)
+            self._readiness.beat(self._worker, self._bundle, self._pace.rate)
             if held := self._held:
                 self._ledger.renew(*held)
         except RedisError as error:

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billiard import current_process
 from celery.exceptions import WorkerLostError
@@ -29,7 +29,11 @@ from workers.contract.readiness import Readiness
 from workers.cores import container_quota, share
 from workers.heartbeat import Heartbeat
 from workers.reader import Reader
+from workers.scheduler import Pace, Scheduler
 from workers.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from model.ensemble import Ensemble
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +77,21 @@ class Process:
         worker = f"{socket.gethostname()}:{os.getpid()}"
         ledger = Ledger(redis, settings, wall_clock_ms)
         readiness = Readiness(redis, settings, wall_clock_ms)
-        self.heartbeat = Heartbeat(worker, ledger, readiness, settings.lease_ms)
-        self.reader = Reader(ensemble, ledger, readiness, self.heartbeat, wall_clock_ms)
+        pace = Pace(_member_us(ensemble))
+        self.heartbeat = Heartbeat(
+            worker, ensemble.bundle.id, pace, ledger, readiness, settings.lease_ms
+        )
+        self.reader = Reader(
+            ensemble,
+            redis,
+            ledger,
+            readiness,
+            self.heartbeat,
+            Scheduler(pace, settings.backlog_ms, wall_clock_ms),
+            pace,
+            settings.max_queue,
+            wall_clock_ms,
+        )
         self.heartbeat.start()
         self.served.set()
         logger.info(
@@ -85,6 +102,13 @@ class Process:
             ensemble.size,
             sorted(part.cores) or f"any {part.threads}",
         )
+
+
+def _member_us(ensemble: Ensemble) -> int:
+    """What one member costs at first, from one more golden image."""
+    began_ns = time.perf_counter_ns()
+    ensemble.check(ensemble.bundle.manifest.golden[0])
+    return (time.perf_counter_ns() - began_ns) // 1000 // ensemble.size
 
 
 process = Process()
@@ -127,9 +151,9 @@ def _stop(**_: Any) -> None:
 
 
 @task_failure.connect
-def _lost(sender: Any, task_id: str, exception: BaseException, kwargs: Any, **_: Any) -> None:
+def _lost(sender: Any, exception: BaseException, kwargs: Any, **_: Any) -> None:
     """Runs in the parent when a process died: its request need not wait for the lease."""
     if sender.name == READ_TASK and isinstance(exception, WorkerLostError):
         settings = WorkerSettings()
         with connect(settings) as redis:
-            Ledger(redis, settings, wall_clock_ms).abandon(task_id, kwargs["place"])
+            Ledger(redis, settings, wall_clock_ms).abandon(kwargs["image_key"], kwargs["place"])

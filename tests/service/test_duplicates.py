@@ -11,6 +11,7 @@ from workers.contract.keys import LINE
 
 def test_two_hundred_copies_at_once_are_one_execution(service: Service) -> None:
     body = request_body()
+    service.wait_until_idle()
     before = service.executions()
     with ThreadPoolExecutor(200) as callers:
         responses = list(callers.map(lambda _: service.post(body, Prefer="wait=10"), range(200)))
@@ -44,6 +45,7 @@ def test_a_finished_uuid_publishes_no_message(service: Service) -> None:
 
 def test_many_distinct_images_all_get_their_own_answer(service: Service) -> None:
     bodies = [request_body(image=another_image(seed)) for seed in range(100)]
+    service.wait_until_idle()
     before = service.executions()
     with ThreadPoolExecutor(20) as callers:
         responses = list(callers.map(lambda body: service.post(body, Prefer="wait=20"), bodies))
@@ -55,6 +57,7 @@ def test_copies_with_a_conflicting_image_among_them(service: Service) -> None:
     """Whichever image came first is served; the copies of the other are told so."""
     name = uuid.uuid4().hex
     bodies = [request_body(esun_uuid=name, image=another_image(n % 2)) for n in range(40)]
+    service.wait_until_idle()
     before = service.executions()
     with ThreadPoolExecutor(40) as callers:
         responses = list(callers.map(lambda body: service.post(body, Prefer="wait=10"), bodies))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.redis_process import RedisProcess
+from workers.contract.keys import RATES, WORKERS
 from workers.contract.queue import INFERENCE
 from workers.contract.readiness import Readiness
 from workers.contract.settings import QueueSettings
@@ -18,6 +19,9 @@ class Watch:
         settings = QueueSettings(lease_ms=1_000, ready_within_ms=3_000)
         self.readiness = Readiness(redis.client, settings, lambda: self.now_ms)
 
+    def beat(self, worker: str, rate: float = 100.0) -> None:
+        self.readiness.beat(worker, "bundle/1", rate)
+
     def probe_is_due(self) -> bool:
         return self.readiness.take_probe_turn(self.readiness.status())
 
@@ -28,18 +32,18 @@ def watch(redis: RedisProcess) -> Watch:
 
 
 def test_a_worker_that_beats_but_completes_nothing_is_not_ready(watch: Watch) -> None:
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     assert watch.readiness.status().workers == 1
     assert not watch.readiness.status().ready
     watch.readiness.completed()
     assert watch.readiness.status().ready
     watch.now_ms += 3_001
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     assert not watch.readiness.status().ready
 
 
 def test_a_worker_that_beats_no_more_is_gone(watch: Watch) -> None:
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     watch.readiness.completed()
     watch.now_ms += 1_001
     assert watch.readiness.status().workers == 0
@@ -47,13 +51,13 @@ def test_a_worker_that_beats_no_more_is_gone(watch: Watch) -> None:
 
 
 def test_a_worker_that_leaves_is_gone_at_once(watch: Watch) -> None:
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     watch.readiness.leave("host:1")
     assert watch.readiness.status().workers == 0
 
 
 def test_the_health_check_looks_for_workers_of_its_own_host(watch: Watch) -> None:
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     assert watch.readiness.lives_on("host")
     assert not watch.readiness.lives_on("hos")
     watch.now_ms += 1_001
@@ -61,7 +65,7 @@ def test_the_health_check_looks_for_workers_of_its_own_host(watch: Watch) -> Non
 
 
 def test_one_front_sends_a_probe_when_all_is_idle(watch: Watch) -> None:
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     assert watch.probe_is_due()
     assert not watch.probe_is_due(), "another front has had the turn"
 
@@ -71,16 +75,34 @@ def test_no_probe_is_sent_without_workers(watch: Watch) -> None:
 
 
 def test_no_probe_is_sent_behind_waiting_messages(watch: Watch, redis: RedisProcess) -> None:
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     redis.client.lpush(INFERENCE, "a message")
     assert not watch.probe_is_due()
 
 
 def test_no_probe_is_sent_while_tasks_complete(watch: Watch) -> None:
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     watch.readiness.completed()
     watch.now_ms += 999
-    watch.readiness.beat("host:1")
+    watch.beat("host:1")
     assert not watch.probe_is_due()
     watch.now_ms += 1
     assert watch.probe_is_due()
+
+
+def test_the_rates_of_those_who_live_add_up(watch: Watch) -> None:
+    watch.beat("host:1", 100.0)
+    watch.now_ms += 1_001
+    watch.beat("host:2", 20.5)
+    watch.beat("host:3", 10.0)
+    assert watch.readiness.status().rate == 30.5
+    watch.readiness.leave("host:3")
+    assert watch.readiness.status().rate == 20.5
+
+
+def test_who_is_silent_for_long_leaves_nothing_behind(watch: Watch, redis: RedisProcess) -> None:
+    watch.beat("host:1")
+    watch.now_ms += 60_001
+    watch.beat("host:2")
+    assert redis.client.zrange(WORKERS, 0, -1) == [b"host:2"]
+    assert redis.client.hkeys(RATES) == [b"host:2"]

@@ -1,17 +1,34 @@
-"""The keys in Redis, beside those of Celery."""
+"""The keys in Redis, beside those of Celery, and where the scripts lie that work on them."""
 
+from pathlib import Path
 from typing import Final
+
+LUA: Final = Path(__file__).with_name("lua")
 
 LINE: Final = "punctual:line"
 WORKERS: Final = "punctual:workers"
+RATES: Final = "punctual:rates"
+BUNDLE: Final = "punctual:bundle"
 COMPLETED: Final = "punctual:completed"
 COUNTS: Final = "punctual:counts"
 PROBE_TURN: Final = "punctual:probe-turn"
 
+IMAGE_PREFIX: Final = "punctual:image:"
 
-def entry(uuid: str) -> str:
-    """What is known of one request."""
+
+def request(uuid: str) -> str:
+    """Which image a uuid is."""
     return f"punctual:request:{uuid}"
+
+
+def image(bundle: str, subject: str) -> str:
+    """What is known of one image under one bundle. admit.lua builds this key too."""
+    return f"{IMAGE_PREFIX}{bundle}:{subject}"
+
+
+def subject_of(image_key: str) -> str:
+    """The inverse of ``image``: what its waiters are listed under."""
+    return image_key.removeprefix(IMAGE_PREFIX).partition(":")[2]
 
 
 def front(name: str) -> str:

@@ -1,9 +1,12 @@
-"""The Celery application and the two messages that travel through it."""
+"""The Celery application, its queues, and the messages that travel through them.
+
+Workers take from a queue only while those before it in the alphabet are empty.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from celery import Celery
@@ -13,8 +16,12 @@ from redis import Redis
 from workers.contract.clock import Deadlines
 from workers.contract.settings import QueueSettings
 
-INFERENCE = "inference"
+# Images that somebody waits for; those nobody waits for just now, but may again; and those with an
+# answer of some members that could become one of all.
+INFERENCE, LATE, PARTIAL = "inference", "inference.late", "inference.partial"
+
 READ_TASK = "workers.read"
+COMPLETE_TASK = "workers.complete"
 PROBE_TASK = "workers.probe"
 
 _settings = QueueSettings()
@@ -25,12 +32,12 @@ app.conf.update(
     broker_read_url=_settings.broker_url,
     broker_write_url=_settings.broker_url,
     task_default_queue=INFERENCE,
-    task_queues=[Queue(INFERENCE)],
+    task_queues=[Queue(name) for name in (INFERENCE, LATE, PARTIAL)],
     # The ledger keeps the results: one truth, written in the same step that wakes the fronts.
     task_ignore_result=True,
     task_serializer="json",
     accept_content=["json"],
-    # Flower sees every task under its uuid. The image itself never shows: see `enqueue`.
+    # Flower sees every task under its uuid. The image itself never shows: see `ImageMessage`.
     worker_send_task_events=True,
     # How many messages a worker takes is decided in workers/consumer.py.
     worker_consumer="workers.consumer:Consumer",
@@ -53,36 +60,62 @@ app.conf.update(
         "ack_emulation": False,
         # One list per queue: kombu's four emulated priorities would cost three more keys a poll.
         "priority_steps": [0],
+        "queue_order_strategy": "sorted",
     },
 )
 
 
-def enqueue(
-    redis: Redis,
-    uuid: str,
-    image: str,
-    fingerprint: str,
-    place: int,
-    sent_ms: int,
-    deadlines: Deadlines,
-) -> None:
-    """Publish one image under the caller's uuid.
+class ImageMessage(NamedTuple):
+    """One image on its way to a worker.
 
-    Never with ``expires``, and never followed by ``revoke``: either makes worker processes
-    discard every later message of that id for three hours, and callers do re-send.
-
-    Raises:
-        redis.RedisError: Redis is away.
+    ``image`` is base64, ``image_key`` that of its entry in the ledger, ``place`` the one in line;
+    ``sent_ms`` is in epoch milliseconds.
     """
-    kwargs = {
-        "image": image,
-        "fingerprint": fingerprint,
-        "place": place,
-        "sent_ms": sent_ms,
-        "deadlines": deadlines,
-    }
-    shown = f"{{'image': <{len(image)} base64 characters>, 'deadlines': {[*deadlines]}}}"
-    redis.lpush(INFERENCE, _message(uuid, READ_TASK, kwargs, shown))
+
+    uuid: str
+    image: str
+    image_key: str
+    place: int
+    sent_ms: int
+    deadlines: Deadlines
+
+    @classmethod
+    def received(cls, uuid: str, fields: dict[str, Any]) -> ImageMessage:
+        """What a worker makes of a task's id and arguments."""
+        return cls(uuid, **{**fields, "deadlines": Deadlines(*fields["deadlines"])})
+
+    def enqueue(self, redis: Redis) -> None:
+        """Publish it under the caller's uuid.
+
+        Never with ``expires``, and never followed by ``revoke``: either makes worker processes
+        discard every later message of that id for three hours, and callers do re-send.
+
+        Raises:
+            redis.RedisError: Redis is away.
+        """
+        redis.lpush(INFERENCE, self._task(READ_TASK))
+
+    def set_aside(self, redis: Redis, longest: int) -> None:
+        """Publish it for when nothing else is left to do; the oldest of too many are forgotten."""
+        self._publish_bounded(redis, LATE, READ_TASK, longest)
+
+    def enqueue_completion(self, redis: Redis, longest: int) -> None:
+        """Ask for the answer of all members, when nothing else is left to do."""
+        self._publish_bounded(redis, PARTIAL, COMPLETE_TASK, longest)
+
+    def _publish_bounded(self, redis: Redis, queue: str, task: str, longest: int) -> None:
+        with redis.pipeline(transaction=False) as pipeline:
+            pipeline.lpush(queue, self._task(task))
+            pipeline.ltrim(queue, 0, longest - 1)
+            pipeline.execute()
+
+    def _task(self, name: str) -> str:
+        kwargs = self._asdict()
+        uuid = kwargs.pop("uuid")
+        shown = (
+            f"{{'image': <{len(self.image)} base64 characters>, 'deadlines': {[*self.deadlines]}}}"
+        )
+        return _message(uuid, name, kwargs, shown)
 
 
 def enqueue_probe(redis: Redis) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from workers.contract.clock import Clock
-from workers.contract.keys import COMPLETED, COUNTS, PROBE_TURN, WORKERS
+from workers.contract.keys import BUNDLE, COMPLETED, COUNTS, LUA, PROBE_TURN, RATES, WORKERS
 from workers.contract.queue import INFERENCE
 from workers.contract.settings import QueueSettings
 
@@ -19,15 +19,27 @@ _PROBE_EVERY_MS = 1_000
 _FORGET_WORKERS_AFTER_MS = 60_000
 
 
+class Counts(NamedTuple):
+    """Of images, since Redis has its data: what workers did with them."""
+
+    executions: int
+    late: int
+    dropped: int
+    completions: int
+
+
 class Status(NamedTuple):
-    """What is known of the workers at one moment."""
+    """What is known of the workers at one moment.
+
+    ``rate`` is how many images a second all of them answer when each asks one member.
+    """
 
     workers: int
     idle_ms: int | None
     queue_length: int
-    executions: int
-    dropped: int
+    counts: Counts
     ready: bool
+    rate: float
 
 
 class Readiness:
@@ -37,22 +49,33 @@ class Readiness:
         self._redis = redis
         self._settings = settings
         self._clock = clock
+        self._beat = redis.register_script((LUA / "beat.lua").read_text())
 
-    def beat(self, worker: str) -> None:
-        """A worker process has its ensemble loaded and lives."""
+    def beat(self, worker: str, bundle: str, rate: float) -> None:
+        """A worker process has its bundle loaded and lives.
+
+        ``rate`` is how many images a second it answers when it asks one member.
+        """
         now_ms = self._clock()
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(WORKERS, {worker: now_ms})
-            pipeline.zremrangebyscore(WORKERS, "-inf", now_ms - _FORGET_WORKERS_AFTER_MS)
-            pipeline.execute()
+        self._beat(
+            keys=[WORKERS, RATES, BUNDLE],
+            args=[now_ms, worker, rate, bundle, now_ms - _FORGET_WORKERS_AFTER_MS],
+        )
 
     def leave(self, worker: str) -> None:
         """A worker process stops, in order."""
-        self._redis.zrem(WORKERS, worker)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zrem(WORKERS, worker)
+            pipeline.hdel(RATES, worker)
+            pipeline.execute()
 
     def completed(self) -> None:
         """A worker has just completed a probe."""
         self._redis.set(COMPLETED, self._clock())
+
+    def completion(self) -> None:
+        """A worker has just made a partial answer whole."""
+        self._redis.hincrby(COUNTS, "completions")
 
     def lives_on(self, host: str) -> bool:
         """Whether a worker process of this host lives."""
@@ -64,15 +87,22 @@ class Readiness:
         """What is known now."""
         now_ms = self._clock()
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zcount(WORKERS, now_ms - self._settings.lease_ms, "+inf")
+            pipeline.zrangebyscore(WORKERS, now_ms - self._settings.lease_ms, "+inf")
+            pipeline.hgetall(RATES)
             pipeline.get(COMPLETED)
             pipeline.llen(INFERENCE)
-            pipeline.hmget(COUNTS, "executions", "dropped")
-            workers, completed, queue_length, counts = pipeline.execute()
+            pipeline.hmget(COUNTS, Counts._fields)
+            workers, rates, completed, queue_length, counts = pipeline.execute()
         idle_ms = now_ms - int(completed) if completed else None
         recent = idle_ms is not None and idle_ms <= self._settings.ready_within_ms
-        executions, dropped = (int(count or 0) for count in counts)
-        return Status(workers, idle_ms, queue_length, executions, dropped, recent and workers > 0)
+        return Status(
+            workers=len(workers),
+            idle_ms=idle_ms,
+            queue_length=queue_length,
+            counts=Counts(*(int(count or 0) for count in counts)),
+            ready=recent and bool(workers),
+            rate=sum(float(rates.get(worker, 0)) for worker in workers),
+        )
 
     def take_probe_turn(self, status: Status) -> bool:
         """Whether the caller should send a probe: workers idle, none waiting, nobody else did."""

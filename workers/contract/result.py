@@ -20,7 +20,8 @@ class Outcome(StrEnum):
 class Result:
     """One finished request.
 
-    ``text`` is the answer, or for the other outcomes what the caller should know.
+    ``text`` is the answer, or for the other outcomes what the caller should know. ``whole``: no
+    further member could change it.
     ``queue_ms`` and ``compute_us`` are milliseconds and microseconds; ``finished_s`` is in epoch
     seconds.
     """
@@ -30,6 +31,7 @@ class Result:
     bundle: str
     members: int
     of_members: int
+    whole: bool
     queue_ms: int
     compute_us: int
     finished_s: int

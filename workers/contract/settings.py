@@ -34,6 +34,14 @@ class QueueSettings(BaseSettings):
     max_attempts: int = Field(
         3, ge=1, description="a request that took this many workers with it is given up, count"
     )
+    backlog_ms: int = Field(
+        600,
+        ge=20,
+        description="what waits is to be worked off in this time, by fewer members if need be, ms",
+    )
+    max_queue: int = Field(
+        5_000, ge=1, description="at most this many requests wait for a worker, count"
+    )
     keep_for_ms: int = Field(
         1_800_000, ge=1_000, description="a result nobody asks for is forgotten after this, ms"
     )

@@ -1,0 +1,158 @@
+"""Under pressure answers come from fewer members, say so, and are made whole afterwards."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import tensorflow as tf
+
+from model.packing import pack
+from tests.model.graphs import FACTS, GREEN, RED, freeze, logits, picture
+from tests.service_process import Service, another_image, request_body
+from workers.contract.keys import COUNTS
+
+MEMBERS, MEMBER_MS = 5, 40
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of five members that tell colours."""
+    folder = tmp_path_factory.mktemp("five")
+    for seed in range(MEMBERS):
+        freeze(
+            folder / f"{seed}.pb",
+            lambda image, seed=seed: tf.nn.softmax(logits(image, seed=seed)),
+        )
+    (folder / "red.png").write_bytes(picture(RED))
+    graphs = [folder / f"{seed}.pb" for seed in range(MEMBERS)]
+    return pack(folder / "bundle", graphs, {folder / "red.png": "紅"}, FACTS).folder
+
+
+@pytest.fixture
+def slow(five: Path, tmp_path: Path) -> Iterator[Service]:
+    """Two worker processes that take 40 ms for each of five members."""
+    settings = {"SLOW_MEMBER_MS": str(MEMBER_MS), "MAX_QUEUE": "100", "BUNDLE": str(five)}
+    with Service(tmp_path, app="tests.slow_workers", **settings) as running:
+        running.start()
+        yield running
+
+
+def members(response: requests.Response) -> int:
+    """How many members answered."""
+    assert response.status_code == 200
+    asked, of_all = response.headers["Punctual-Members"].split("/")
+    assert int(of_all) == MEMBERS
+    return int(asked)
+
+
+def at_once(service: Service, bodies: list[dict[str, Any]], wait: str) -> list[requests.Response]:
+    with ThreadPoolExecutor(len(bodies)) as callers:
+        return list(callers.map(lambda body: service.post(body, Prefer=wait), bodies))
+
+
+def counted(service: Service, what: str) -> int:
+    return int(service.redis.client.hget(COUNTS, what) or 0)
+
+
+def distinct(count: int) -> list[dict[str, Any]]:
+    return [request_body(image=another_image(seed)) for seed in range(count)]
+
+
+def test_alone_an_image_gets_all_members(slow: Service) -> None:
+    assert members(slow.post(request_body())) == MEMBERS
+
+
+def test_a_burst_is_answered_by_fewer_members_and_made_whole_when_it_is_over(
+    slow: Service,
+) -> None:
+    bodies = distinct(40)
+    first = Counter(members(response) for response in at_once(slow, bodies, "wait=20"))
+    assert min(first) < MEMBERS
+
+    slow.wait_until(lambda: counted(slow, "completions") == 40 - first[MEMBERS])
+    again = [slow.post(body) for body in bodies]
+    assert {response.headers["Punctual-Source"] for response in again} == {"kept"}
+    assert {members(response) for response in again} == {MEMBERS}
+    assert slow.executions() == 40
+
+
+def test_who_has_little_time_gets_what_fits_into_it(slow: Service) -> None:
+    body = request_body()
+    hurried = slow.post(body, Prefer="wait=0.25")
+    assert 1 <= members(hurried) < MEMBERS
+
+    slow.wait_until(lambda: counted(slow, "completions") == 1)
+    assert members(slow.post(body)) == MEMBERS
+
+
+def test_a_full_line_refuses_at_once_and_begins_nothing(slow: Service) -> None:
+    for process in slow.worker_processes():
+        process.suspend()
+    bodies = distinct(60)
+
+    responses = at_once(slow, bodies, "wait=0.5")
+
+    statuses = Counter(response.status_code for response in responses)
+    assert set(statuses) == {503, 504}
+    refused = [response for response in responses if response.status_code == 503]
+    assert {response.json()["type"] for response in refused} == {"urn:punctual:problem:line-full"}
+    assert all(int(response.headers["Retry-After"]) >= 1 for response in refused)
+
+    for process in slow.worker_processes():
+        process.resume()
+    slow.wait_until_idle()
+    slow.wait_until_ready()
+    assert {members(slow.post(body)) for body in bodies} == {MEMBERS}
+    assert slow.executions() == 60
+
+
+def test_what_is_late_is_read_after_what_can_be_on_time(slow: Service) -> None:
+    for process in slow.worker_processes():
+        process.suspend()
+    late = distinct(6)
+    assert {r.status_code for r in at_once(slow, late, "wait=0.1")} == {504}
+    on_time = [request_body(image=another_image(seed)) for seed in range(100, 106)]
+    with ThreadPoolExecutor(len(on_time)) as callers:
+        calls = [callers.submit(slow.post, body, Prefer="wait=20") for body in on_time]
+        slow.wait_until(lambda: slow.redis.client.llen("inference") >= 10)
+        for process in slow.worker_processes():
+            process.resume()
+        assert {call.result().status_code for call in calls} == {200}
+    assert counted(slow, "late") > 0
+
+    slow.wait_until_idle()
+    assert {slow.post(body, Prefer="wait=20").status_code for body in late} == {200}
+    assert slow.executions() == 12
+
+
+@pytest.fixture
+def caching(five: Path, tmp_path: Path) -> Iterator[Service]:
+    settings = {"PREDICTION_CACHE": "true", "SLOW_READ_MS": "200", "BUNDLE": str(five)}
+    with Service(tmp_path, app="tests.slow_workers", **settings) as running:
+        running.start()
+        yield running
+
+
+def test_one_image_under_many_uuids_is_one_execution(caching: Service) -> None:
+    image = base64.b64encode(picture(GREEN)).decode()
+    responses = at_once(caching, [request_body(image=image) for _ in range(30)], "wait=10")
+    later = caching.post(request_body(image=image))
+
+    assert {response.json()["answer"] for response in [*responses, later]} == {"綠"}
+    assert later.headers["Punctual-Source"] == "kept"
+    assert caching.executions() == 1
+    assert len({response.json()["esun_uuid"] for response in responses}) == 30
+
+
+def test_an_unreadable_image_is_one_execution_too(caching: Service) -> None:
+    broken = base64.b64encode(b"no image").decode()
+    types = [caching.post(request_body(image=broken)).json()["type"] for _ in range(3)]
+    assert types == ["urn:punctual:problem:image-unreadable"] * 3
+    assert caching.executions() == 1

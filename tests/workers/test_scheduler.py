@@ -1,0 +1,145 @@
+"""The scheduler's rules, with a clock that is turned by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.contract.ledger import Permission, Turn
+from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
+
+NOW_MS, BACKLOG_MS = 1_700_000_000_000, 600
+MEMBER_US, MEMBERS = 7_000, 5
+
+
+class Bench:
+    """A worker process whose members take as long as they are told to."""
+
+    def __init__(self, member_us: int = MEMBER_US) -> None:
+        self.now_us = NOW_MS * 1000
+        self.waiting = 0
+        self.pace = Pace(member_us)
+        self.member_us = member_us
+        self.scheduler = Scheduler(self.pace, BACKLOG_MS, self.clock)
+
+    def clock(self) -> int:
+        return self.now_us // 1000
+
+    def members_asked(
+        self, *, waiting: int = 0, workers: int = 2, wait_ms: int = 900, waited_ms: int = 0
+    ) -> int:
+        """How many of five members an image gets behind which so many wait."""
+        turn = Turn(Permission.RUN, waiting, workers, self.clock() + wait_ms)
+        allowance = self.scheduler.allowance(turn, self.clock() - waited_ms)
+        asked = 0
+        while True:
+            asked += 1
+            self.now_us += self.member_us
+            self.pace.learn_member(self.member_us)
+            if asked == MEMBERS or not allowance.permits(
+                self.pace.member_us, self.clock(), lambda: self.waiting
+            ):
+                return asked
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_with_a_short_line_every_member_is_asked(bench: Bench) -> None:
+    assert bench.members_asked(waiting=0) == 5
+    assert bench.members_asked(waiting=10) == 5
+
+
+def test_the_longer_the_line_the_fewer_members_down_to_one(bench: Bench) -> None:
+    asked = [bench.members_asked(waiting=waiting) for waiting in (0, 20, 25, 35, 60, 5_000)]
+    assert asked == sorted(asked, reverse=True)
+    assert asked[0] == 5
+    assert 1 < asked[3] < 5
+    assert asked[-1] == 1
+
+
+def test_twice_the_workers_carry_twice_the_line(bench: Bench) -> None:
+    assert bench.members_asked(waiting=40, workers=2) == bench.members_asked(waiting=80, workers=4)
+
+
+def work_off(bench: Bench, waiting: int) -> tuple[int, int]:
+    """A burst on one worker: after how many milliseconds the last is done, and its members."""
+    began_ms = bench.clock()
+    while True:
+        asked = bench.members_asked(
+            waiting=waiting,
+            workers=1,
+            wait_ms=began_ms + 900 - bench.clock(),
+            waited_ms=bench.clock() - began_ms,
+        )
+        bench.now_us += 2_500
+        if waiting == 0:
+            return bench.clock() - began_ms, asked
+        waiting -= 1
+
+
+@pytest.mark.parametrize("burst", [5, 20, 40, 55])
+def test_a_burst_is_worked_off_in_its_time(bench: Bench, burst: int) -> None:
+    took_ms, last = work_off(bench, burst)
+    assert took_ms <= BACKLOG_MS + 5 * MEMBER_US // 1000
+    assert last == 5
+
+
+def test_who_has_waited_long_is_asked_one_member_only_if_others_wait_too(bench: Bench) -> None:
+    assert bench.members_asked(waiting=3, waited_ms=BACKLOG_MS) == 1
+    assert bench.members_asked(waiting=0, waited_ms=BACKLOG_MS) == 5
+
+
+def test_no_member_begins_that_would_end_too_late_for_the_caller(bench: Bench) -> None:
+    assert bench.members_asked(wait_ms=35 + 7 * 3) == 3
+    assert bench.members_asked(wait_ms=35 + 7) == 1
+
+
+def test_what_is_late_for_its_caller_is_read_whole_while_nobody_waits(bench: Bench) -> None:
+    assert bench.members_asked(wait_ms=10) == 5
+    bench.waiting = 1
+    assert bench.members_asked(wait_ms=10) == 1
+
+
+def test_a_worker_slowed_tenfold_asks_fewer_members_at_once(bench: Bench) -> None:
+    bench.member_us = 10 * MEMBER_US
+    for _ in range(4):
+        bench.members_asked(waiting=0)
+    assert bench.members_asked(waiting=8) < 5
+    assert bench.pace.rate < 20
+    bench.member_us = MEMBER_US
+    for _ in range(20):
+        bench.members_asked(waiting=0)
+    assert bench.members_asked(waiting=8) == 5
+
+
+def test_a_cheap_ensemble_carries_a_longer_line() -> None:
+    assert Bench(1_500).members_asked(waiting=60) > Bench(7_000).members_asked(waiting=60)
+
+
+def test_what_surrounds_the_members_counts_too(bench: Bench) -> None:
+    before = bench.pace.rate, bench.members_asked(waiting=20)
+    for _ in range(100):
+        bench.pace.learn_overhead(20_000)
+    assert bench.pace.rate < before[0]
+    assert bench.members_asked(waiting=20) < before[1]
+    assert bench.pace.least_ms >= 27
+
+
+def test_one_hiccup_is_not_believed(bench: Bench) -> None:
+    bench.pace.learn_member(100_000)
+    assert bench.members_asked(waiting=0) == 5
+
+
+def test_without_a_clock_members_run_while_nobody_waits() -> None:
+    assert WHILE_NOBODY_WAITS.permits(7_000, NOW_MS, lambda: 0)
+    assert not WHILE_NOBODY_WAITS.permits(7_000, NOW_MS, lambda: 1)
+
+
+def test_with_a_clock_the_line_is_not_asked_again() -> None:
+    def never() -> int:
+        raise AssertionError
+
+    assert Allowance(NOW_MS + 7).permits(7_000, NOW_MS, never)
+    assert not Allowance(NOW_MS + 6).permits(7_000, NOW_MS, never)
