@@ -27,12 +27,12 @@ $(VENV)/.run: setup.cfg constraints.txt
 
 $(VENV)/.test: $(VENV)/.run
 	@echo "Adding TensorFlow and the test tools to $(VENV): once, a few minutes."
-	@$(INSTALL) -e '.[web,worker,flower,run,training,test]'
+	@$(INSTALL) -e '.[web,worker,flower,run,training,bench,test]'
 	@touch $@
 
 lock: ## pin everything that setup.cfg pulls in
 	$(PYTHON) -m venv $(VENV)/lock
-	$(VENV)/lock/bin/python -m pip install --quiet -e '.[web,worker,flower,run,training,test]'
+	$(VENV)/lock/bin/python -m pip install --quiet -e '.[web,worker,flower,run,training,bench,test]'
 	$(VENV)/lock/bin/python -m pip freeze --exclude-editable > constraints.txt
 
 clean:

@@ -1,1 +1,1 @@
-"""Measurements behind the claims of docs/BENCHMARKS.md. Each runs by ``python -m bench.<name>``."""
+"""Measurements behind the claims of docs/BENCHMARKS.md: ``python -m bench SCENARIO``."""

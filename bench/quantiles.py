@@ -1,21 +1,20 @@
-"""Quantiles of measured times, and how they are printed."""
+"""Quantiles of measured times."""
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Sequence
 
 
-def quantiles(times_ms: Sequence[float]) -> dict[str, float]:
-    """p50, p95 and p99 of at least two times."""
-    cuts = statistics.quantiles(times_ms, n=100, method="inclusive")
-    return {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98]}
+def quantile(times_ms: Sequence[float], share: float) -> float | None:
+    """The smallest time that ``share`` (0-1) of them do not exceed; None of none."""
+    if not times_ms:
+        return None
+    ordered = sorted(times_ms)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def table(rows: dict[str, Sequence[float]]) -> str:
-    """A markdown table of milliseconds, a row for each name."""
-    lines = ["| ms | p50 | p95 | p99 |", "|---|---|---|---|"]
-    for name, times_ms in rows.items():
-        cells = " | ".join(f"{value:.2f}" for value in quantiles(times_ms).values())
-        lines.append(f"| {name} | {cells} |")
-    return "\n".join(lines)
+def quantiles(times_ms: Sequence[float]) -> dict[str, float | None]:
+    """p50, p95 and p99 in milliseconds, named as columns of a table."""
+    ordered = sorted(times_ms)
+    return {f"p{percent} ms": quantile(ordered, percent / 100) for percent in (50, 95, 99)}

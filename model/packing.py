@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,11 @@ from model.manifest import Manifest
 
 
 def pack(
-    destination: Path, graphs: list[Path], golden: Mapping[Path, str], facts: Mapping[str, Any]
+    destination: Path,
+    graphs: list[Path],
+    golden: Mapping[Path, str],
+    facts: Mapping[str, Any],
+    prove: Callable[[Bundle], None] = lambda _: None,
 ) -> Bundle:
     """Write a bundle to ``destination``, in place of what may be there, whole or not at all.
 
@@ -26,6 +30,7 @@ def pack(
         graphs: frozen graphs, one per member, in the order in which they are asked.
         golden: images and their answers.
         facts: the manifest's other fields, as in ``model.manifest.Manifest``.
+        prove: is shown the bundle before it is put in place; what it raises stops that.
 
     Raises:
         pydantic.ValidationError: the facts do not make a valid manifest.
@@ -47,7 +52,7 @@ def pack(
         (folder / MANIFEST).write_text(
             manifest.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8"
         )
-        Bundle.open(folder)
+        prove(Bundle.open(folder))
         put_in_place(folder, destination, aside=Path(scratch, "replaced"))
     return Bundle.open(destination)
 

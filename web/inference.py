@@ -87,5 +87,6 @@ def _reply(uuid: str, answer: Answer, settings: WebSettings) -> Response:
     response.headers["Server-Timing"] = f"queue;dur={queue_ms:g}, compute;dur={compute_ms:g}"
     response.headers["Punctual-Source"] = answer.source
     response.headers["Punctual-Bundle"] = result.bundle
-    response.headers["Punctual-Members"] = f"{result.members}/{result.of_members}"
+    settled = ";settled" if result.whole and result.members < result.of_members else ""
+    response.headers["Punctual-Members"] = f"{result.members}/{result.of_members}{settled}"
     return response

@@ -13,10 +13,15 @@ from model.errors import BundleInvalid
 # A TensorFlow graph is a program that may read and write files. These operations only compute.
 SAFE_OPS = frozenset(
     {
-        "Add", "AddV2", "AvgPool", "BiasAdd", "Cast", "Const", "Conv2D",
-        "DepthwiseConv2dNative", "FusedBatchNormV3", "Identity", "MatMul", "MaxPool", "Mean",
-        "Mul", "NoOp", "Pad", "Placeholder", "RealDiv", "Relu", "Relu6", "Reshape", "Rsqrt",
-        "Shape", "Sigmoid", "Softmax", "Squeeze", "StridedSlice", "Pack", "Sub",
+        "Abs", "Add", "AddV2", "AvgPool", "BatchMatMulV2", "BatchToSpaceND", "BiasAdd", "Cast",
+        "ConcatV2", "Const", "Conv2D", "DepthwiseConv2dNative", "Einsum", "Elu", "Erf", "Exp",
+        "ExpandDims", "Floor", "FusedBatchNormV3", "GatherV2", "Identity", "IdentityN", "LeakyRelu",
+        "Log", "MatMul", "Max", "MaxPool", "Maximum", "Mean", "Minimum", "MirrorPad", "Mul", "Neg",
+        "NoOp", "Pack", "Pad", "PadV2", "Placeholder", "Pow", "Prod", "RealDiv", "Relu", "Relu6",
+        "Reshape", "ResizeBilinear", "ResizeNearestNeighbor", "Rsqrt", "Selu", "Shape", "Sigmoid",
+        "Slice", "Softmax", "Softplus", "SpaceToBatchND", "Split", "SplitV", "Sqrt", "Square",
+        "SquaredDifference", "Squeeze", "StopGradient", "StridedSlice", "Sub", "Sum", "Tanh",
+        "Tile", "Transpose", "Unpack",
     }
 )  # fmt: skip
 

@@ -39,7 +39,8 @@ def load(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, dict[s
     Raises CheckpointError when the file is missing, corrupt or holds other names or shapes.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a truncated file open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
             step = int(arrays.pop(STEP))
     except UNREADABLE as error:

@@ -1,13 +1,8 @@
-"""Labelled images: a folder or a tar of `<id>_<character>.jpg`, decoded once into one array."""
+"""Labelled images, decoded once into one array."""
 
 import hashlib
-import lzma
-import os
 import shutil
-import tarfile
 import tempfile
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +12,10 @@ import numpy.typing as npt
 from model.errors import ImageUnreadable
 from model.image import decode
 from model.training.errors import DataError
+from model.training.sources import Entry, contents, entries
 
 ISNULL = "isnull"
-SUFFIXES = (".jpg", ".jpeg", ".png")
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -58,28 +54,32 @@ def read_labels(path: Path) -> tuple[str, ...]:
 def load(
     source: Path, labels: tuple[str, ...], size: int, cache: Path, label: str | None = None
 ) -> Dataset:
-    """Every image of `source` at size x size pixels, in order of name.
+    """Every image of a folder, tar or CSV at size x size pixels, in the order of `entries`.
 
     With `label` all of them are of that class, whatever their names say. The pixels are decoded
     once and kept in `cache` as a memory-mapped array, under a name that changes with the files, so
     that the next run starts at once.
-    Raises DataError for a source that is missing or empty, for an image that cannot be read and
-    for a name whose label is not in `labels`.
+    Raises DataError for a source that is missing, empty or damaged, for an image that cannot be
+    read, for labels outside `labels` and for a cache that cannot be written.
     """
-    sizes = dict(sorted(_sizes(source).items()))
-    if not sizes:
-        raise DataError(f"{source}: no images; expected files named <id>_<label>.jpg")
-    indexes = {label: index for index, label in enumerate(labels)}
-    targets = np.array([_target(source, name, label, indexes) for name in sizes], np.int32)
-    key = hashlib.sha256(repr((str(source.resolve()), size, sizes)).encode()).hexdigest()[:16]
+    found = entries(source)
+    if label is not None:
+        found = [Entry(entry.name, label, entry.length) for entry in found]
+    targets = _targets(source, found, labels)
+    names = tuple(entry.name for entry in found)
+    lengths = {entry.name: entry.length for entry in found}
+    key = hashlib.sha256(repr((str(source.resolve()), size, lengths)).encode()).hexdigest()[:16]
     path = cache / f"{key}-{size}.npy"
     if not path.exists():
-        _fill(path, source, {name: row for row, name in enumerate(sizes)}, size)
+        try:
+            _fill(path, source, {name: row for row, name in enumerate(names)}, size)
+        except OSError as error:
+            raise DataError(f"cannot write the cache {cache}: {error}") from error
     try:
         images = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the cache {path}: {error}; delete it and retry") from error
-    return Dataset(images, targets, tuple(sizes))
+    return Dataset(images, targets, names)
 
 
 def split(
@@ -101,44 +101,17 @@ def split(
     return np.setdiff1d(np.arange(len(targets)), out), out
 
 
-def _target(source: Path, name: str, label: str | None, indexes: dict[str, int]) -> int:
-    label = label or Path(name).stem.rpartition("_")[2]
-    if label not in indexes:
-        raise DataError(f"{source}: {name}: the label {label!r} is not in the label list")
-    return indexes[label]
-
-
-def _sizes(source: Path) -> dict[str, int]:
-    """Bytes of each image file by name."""
-    if source.is_dir():
-        with os.scandir(source) as entries:
-            return {e.name: e.stat().st_size for e in entries if _is_image(e.name)}
-    return {name: len(data) for name, data in _tar(source)}
-
-
-def _contents(source: Path, names: dict[str, int]) -> Iterator[tuple[str, bytes]]:
-    if source.is_dir():
-        yield from ((name, (source / name).read_bytes()) for name in names)
-    else:
-        yield from _tar(source)
-
-
-def _tar(source: Path) -> Iterator[tuple[str, bytes]]:
-    if not source.is_file():
-        raise DataError(f"{source}: no such folder or tar file")
-    try:
-        with tarfile.open(source) as archive:
-            for member in archive:
-                stream = archive.extractfile(member) if member.isfile() else None
-                name = Path(member.name).name
-                if stream is not None and _is_image(name):
-                    yield name, stream.read()
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"cannot read the tar file {source}: {error}") from error
-
-
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+def _targets(source: Path, found: list[Entry], labels: tuple[str, ...]) -> npt.NDArray[np.int32]:
+    indexes = {label: index for index, label in enumerate(labels)}
+    unlisted = [entry for entry in found if entry.label not in indexes]
+    if unlisted:
+        shown = ", ".join(f"{entry.name} ({entry.label!r})" for entry in unlisted[:SHOWN])
+        more = ", ..." if len(unlisted) > SHOWN else ""
+        raise DataError(
+            f"{source}: the label of {len(unlisted)} of {len(found)} images is not in the label"
+            f" list: {shown}{more}; correct or remove them, or use a list that has their labels"
+        )
+    return np.array([indexes[entry.label] for entry in found], np.int32)
 
 
 def _fill(path: Path, source: Path, rows: dict[str, int], size: int) -> None:
@@ -153,10 +126,16 @@ def _fill(path: Path, source: Path, rows: dict[str, int], size: int) -> None:
         images = np.lib.format.open_memmap(
             beside, mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
         )
-        for name, data in _contents(source, rows):
+        missing = set(rows)
+        for name, data in contents(source):
+            if name not in rows:
+                continue  # came after the list was made
             try:
                 images[rows[name]] = decode(data, size, size)
             except ImageUnreadable as error:
                 raise DataError(f"{source}: {name}: {error}") from error
+            missing.discard(name)
+        if missing:
+            raise DataError(f"{source} changed while it was read; try again when it is complete")
         images.flush()
         beside.replace(path)

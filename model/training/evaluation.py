@@ -1,16 +1,36 @@
-"""Figures: accuracy with its interval, macro-F1, calibration, and the threshold of `isnull`."""
+"""Figures of answers: accuracy with its interval, macro-F1, calibration, `isnull`, confusion."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from model.manifest import Manifest
+
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 Indexes = npt.NDArray[np.integer]
-TEMPERATURES = np.geomspace(0.3, 3.0, 93)
 BINS = 15
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When the class `isnull` is the answer; see ``model.manifest.IsNull``."""
+
+    isnull: int
+    threshold: float
+    least: float = 0.0
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> "Rule | None":
+        """The rule of a bundle; None when it has none."""
+        if manifest.isnull is None:
+            return None
+        rule = manifest.isnull
+        return cls(manifest.labels.index(rule.label), rule.threshold, rule.least)
 
 
 @dataclass(frozen=True)
@@ -28,46 +48,25 @@ def cool(probabilities: Floats, temperature: float) -> Floats:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def best_temperature(probabilities: Floats, targets: Indexes) -> float:
-    """The temperature with the least expected calibration error, of those with about least loss.
+def answers_of(probabilities: Floats, rule: Rule | None) -> Indexes:
+    """The class indexes (n,) that ``model.ensemble`` answers.
 
-    With wrong labels among the targets the least loss alone is too unsure of the rest.
+    `probabilities` (n, classes) are the members' mean, before any temperature.
     """
-    rows = np.arange(len(targets))
-    losses, errors = [], []
-    for temperature in TEMPERATURES:
-        cooled = cool(probabilities, float(temperature))
-        losses.append(-np.log(np.maximum(cooled[rows, targets], 1e-12)).mean())
-        reading = Reading(cooled.argmax(axis=1), cooled.max(axis=1))
-        errors.append(calibration_error(reading, targets))
-    near = np.array(losses) <= min(losses) * 1.05
-    return float(TEMPERATURES[np.where(near, errors, np.inf).argmin()])
-
-
-def read(probabilities: Floats, isnull: int, threshold: float, least: float = 0.0) -> Reading:
-    """The answers by the rule of serving, with their probabilities.
-
-    It is `isnull` where its probability is at least `threshold` or that of every other class is
-    below `least`, else the likeliest of the others.
-    """
+    if rule is None:
+        return np.asarray(probabilities.argmax(axis=1))
     others = probabilities.copy()
-    others[:, isnull] = -1
-    refused = (probabilities[:, isnull] >= threshold) | (others.max(axis=1) < least)
-    answers = np.where(refused, isnull, others.argmax(axis=1))
-    return Reading(answers, probabilities[np.arange(len(answers)), answers])
+    others[:, rule.isnull] = -1
+    refused = probabilities[:, rule.isnull] >= rule.threshold
+    refused |= others.max(axis=1) < rule.least
+    return np.asarray(np.where(refused, rule.isnull, others.argmax(axis=1)))
 
 
-def least_probability(probabilities: Floats, isnull: int, rate: float) -> float:
-    """The highest `least` at which no more than `rate` of these characters are below it."""
-    others = np.delete(probabilities, isnull, axis=1).max(axis=1)
-    return float(np.sort(others)[int(rate * len(others))])
-
-
-def isnull_threshold(probabilities: Floats, isnull: int, rate: float) -> float:
-    """The lowest threshold at which at most `rate` of these characters are answered `isnull`."""
-    falling = np.sort(probabilities[:, isnull])[::-1]
-    lost = min(int(rate * len(falling)), len(falling) - 1)
-    return float(np.nextafter(falling[lost], np.float32(2)))
+def read(probabilities: Floats, rule: Rule | None, temperature: float) -> Reading:
+    """The answers to probabilities (n, classes), with their probabilities at the temperature."""
+    answers = answers_of(probabilities, rule)
+    cooled = cool(probabilities, temperature)
+    return Reading(answers, cooled[np.arange(len(answers)), answers])
 
 
 def accuracy(answers: Indexes, targets: Indexes) -> dict[str, float | int | list[float]]:
@@ -89,13 +88,54 @@ def macro_f1(answers: Indexes, targets: Indexes) -> float:
     return float(np.mean(scores))
 
 
-def calibration_error(reading: Reading, targets: Indexes) -> float:
-    """Expected calibration error (0-1) over 15 bins of equal width."""
+def refusals(answers: Indexes, targets: Indexes, isnull: int) -> dict[str, float | int | None]:
+    """Precision and recall of `isnull`, and the share of the others that is refused wrongly.
+
+    None where there is nothing to take a share of.
+    """
+    refused, wanted = answers == isnull, targets == isnull
+    return {
+        "precision": _share(wanted[refused]),
+        "recall": _share(refused[wanted]),
+        "wrongly_refused": _share(refused[~wanted]),
+        "images": int(wanted.sum()),
+    }
+
+
+def reliability(reading: Reading, targets: Indexes) -> list[dict[str, float | int]]:
+    """Mean confidence and accuracy in each of 15 bins of equal width that is not empty."""
     right = reading.answers == targets
     bins = np.minimum((reading.confidence * BINS).astype(int), BINS - 1)
-    gaps = [
-        abs(right[bins == index].mean() - reading.confidence[bins == index].mean())
-        * np.mean(bins == index)
+    return [
+        {
+            "confidence": float(reading.confidence[bins == index].mean()),
+            "accuracy": float(right[bins == index].mean()),
+            "images": int(np.sum(bins == index)),
+        }
         for index in np.unique(bins)
     ]
-    return float(sum(gaps))
+
+
+def calibration_error(reading: Reading, targets: Indexes) -> float:
+    """Expected calibration error (0-1) over the bins of `reliability`."""
+    return sum(
+        abs(each["accuracy"] - each["confidence"]) * each["images"] / len(targets)
+        for each in reliability(reading, targets)
+    )
+
+
+def confused(
+    answers: Indexes, targets: Indexes, labels: tuple[str, ...], count: int
+) -> list[dict[str, Any]]:
+    """The pairs of label and wrong answer that occur most often, the most frequent first."""
+    wrong = answers != targets
+    pairs = Counter(zip(targets[wrong].tolist(), answers[wrong].tolist(), strict=True))
+    ordered = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:count]
+    return [
+        {"label": labels[target], "read": labels[answer], "times": times}
+        for (target, answer), times in ordered
+    ]
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> float | None:
+    return round(float(hits.mean()), 4) if len(hits) else None

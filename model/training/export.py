@@ -1,84 +1,76 @@
-"""Running frozen graphs, comparing them with their networks, and putting files in place."""
+"""Exporting: what trainings have left becomes a calibrated bundle that can be served."""
 
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import keras
-import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
-
-from model.packing import put_in_place
-from model.training.errors import ExportError
-from model.training.freeze import IMAGE, PROBABILITIES
-
-BATCH = 128
-Floats = npt.NDArray[np.float32]
-Images = npt.NDArray[np.uint8]
+from model.bundle import Bundle
+from model.training.dataset import load
+from model.training.errors import DataError
+from model.training.freeze import Storage
+from model.training.release import golden_images, release
+from model.training.run import load_network, members, read_history, read_settings
 
 
-@dataclass(frozen=True)
-class Parity:
-    """How a frozen member answers beside its network on a number of images.
+def export(
+    runs: list[Path],
+    data: Path,
+    labels: tuple[str, ...],
+    golden: Path,
+    out: Path,
+    cache: Path,
+    *,
+    name: str,
+    version: str,
+    licence: str,
+    storage: Storage = "mixed",
+) -> Bundle:
+    """Make the bundle `out` of every member of the trainings in `runs`.
 
-    `agreement` is the share answered alike, `largest_difference` that of any probability.
+    It is calibrated and compared on the images of `data` that were held out of the trainings;
+    `golden` holds a few `<id>_<label>.jpg` that it must read right.
+    Raises DataError when the runs do not belong together, CheckpointError when one cannot be read,
+    and what `release` does; nothing is written then.
     """
-
-    agreement: float
-    largest_difference: float
-    images: int
-
-
-def op_types(graph: tf.compat.v1.GraphDef) -> dict[str, int]:
-    """How many nodes of each op type the graph has."""
-    return dict(sorted(Counter(node.op for node in graph.node).items()))
-
-
-def network_answers(model: keras.Model, images: Images) -> Floats:
-    """Probabilities float32 (n, classes) of the network of logits."""
-    return _in_batches(lambda batch: tf.nn.softmax(model(batch, training=False)), images)
-
-
-def frozen_answers(graph: tf.compat.v1.GraphDef, images: Images) -> Floats:
-    """Probabilities float32 (n, classes) of the frozen graph, run by TensorFlow."""
-
-    def imported(batch: tf.Tensor) -> tf.Tensor:
-        (output,) = tf.graph_util.import_graph_def(
-            graph, input_map={IMAGE: batch}, return_elements=[f"{PROBABILITIES}:0"], name=""
-        )
-        return output
-
-    return _in_batches(imported, images)
-
-
-def compare(reference: Floats, frozen: Floats) -> Parity:
-    """Parity of two arrays of probabilities (n, classes) of the same images."""
-    same = reference.argmax(axis=1) == frozen.argmax(axis=1)
-    return Parity(float(same.mean()), float(np.abs(reference - frozen).max()), len(same))
-
-
-def publish(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put a folder of these files, by relative path, in place of `folder`.
-
-    All are written beside it first. Raises ExportError when that fails; the old folder stays.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="export-") as scratch:
-            for name, content in files.items():
-                path = Path(scratch, "new", name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            put_in_place(Path(scratch, "new"), folder, aside=Path(scratch, "old"))
-    except OSError as error:
-        raise ExportError(f"cannot write {folder}: {error}") from error
+    settings = [read_settings(run) for run in runs]
+    if len({(each.size, each.data, each.held_out) for each in settings}) > 1:
+        raise DataError("the runs differ in input size, images or share held out")
+    first = settings[0]
+    answers = golden_images(golden)
+    dataset = load(data, labels, first.size, cache)
+    networks = [
+        load_network(run, member, setting, labels)
+        for run, setting in zip(runs, settings, strict=True)
+        for member in members(run)
+    ]
+    return release(
+        networks,
+        first.tuning(dataset),
+        labels,
+        answers,
+        out,
+        storage=storage,
+        name=name,
+        version=version,
+        licence=licence,
+        provenance={
+            "data": {
+                "names_sha256": first.data,
+                "images": len(dataset),
+                "held_out": first.held_out,
+            },
+            "training": [
+                {"members": len(members(run)), **_epochs(read_history(run))} for run in runs
+            ],
+        },
+    )
 
 
-def _in_batches(run: Callable[[tf.Tensor], tf.Tensor], images: Images) -> Floats:
-    traced = tf.function(run, reduce_retracing=True)
-    starts = range(0, len(images), BATCH)
-    parts = [traced(tf.cast(images[start : start + BATCH], tf.float32)) for start in starts]
-    return np.concatenate([part.numpy() for part in parts])
+def _epochs(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """How many epochs of which input size, steps and hours; a line is one epoch."""
+    sizes = Counter(f"{line['size']} px" for line in history)
+    return {
+        "epochs": dict(sizes),
+        "steps": history[-1]["step"] if history else 0,
+        "hours": round(sum(line["seconds"] for line in history) / 3600, 2),
+    }

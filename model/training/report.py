@@ -1,78 +1,92 @@
-"""The report of an export: what the ensemble reads, how sure it may be, where it comes from."""
+"""The figures of an ensemble: what it reads, how sure it may be, what leaving early costs."""
 
-import os
-import platform
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from model.training import evaluation
-from model.training.evaluation import Floats, Indexes
-
-# Shares of the characters held out: some are blank, or several, and are refused with right. What
-# no class is likely for is hardly ever read right.
-FALSE_ISNULL, CLUELESS = 0.012, 0.01
-RULE = (
-    "isnull if the mean of the members' probabilities of isnull is at least the threshold, or that"
-    " of every other class is below least; else the likeliest of the others; before any temperature"
-)
+from model.training.calibration import Choice
+from model.training.evaluation import Floats, Indexes, Rule
 
 
 def figures(
-    tuning: tuple[Floats, Indexes],
-    val: tuple[Floats, Indexes] | None,
-    negatives: Floats | None,
-    isnull: int,
+    members: Floats,
+    targets: Indexes,
+    rule: Rule | None,
+    temperature: float,
+    exits: tuple[float | None, ...],
 ) -> dict[str, Any]:
-    """`accuracy`, `calibration` and `isnull` out of probabilities (n, classes) and targets (n,).
-
-    Temperature and threshold are chosen on `tuning` alone. `accuracy` is of the answers by the
-    rule of `isnull`, `accuracy_of_likeliest` of the likeliest class whatever it is.
-    """
-    temperature = evaluation.best_temperature(*tuning)
-    threshold = evaluation.isnull_threshold(tuning[0], isnull, FALSE_ISNULL)
-    least = evaluation.least_probability(tuning[0], isnull, CLUELESS)
-    report: dict[str, Any] = {
-        "accuracy": {},
-        "calibration": {"temperature": round(temperature, 4), "chosen_on": "tuning"},
-        "isnull": {"threshold": round(threshold, 6), "least": round(least, 6), "rule": RULE},
-    }
-    for name, part in (("tuning", tuning), ("val", val)):
-        if part is None:
-            continue
-        probabilities, targets = part
-        answers = evaluation.read(probabilities, isnull, threshold, least).answers
-        cooled = evaluation.cool(probabilities, temperature)
-        sure = evaluation.Reading(answers, cooled[np.arange(len(answers)), answers])
-        report["accuracy"][name] = evaluation.accuracy(answers, targets) | {
-            "macro_f1": round(evaluation.macro_f1(answers, targets), 4),
-            "accuracy_of_likeliest": round(
-                float(np.mean(probabilities.argmax(axis=1) == targets)), 4
-            ),
-        }
-        error = evaluation.calibration_error(sure, targets)
-        report["calibration"][f"ece_{name}"] = round(error, 4)
-        report["isnull"][f"false_rate_{name}"] = round(float(np.mean(answers == isnull)), 4)
-    if negatives is not None:
-        answers = evaluation.read(negatives, isnull, threshold, least).answers
-        report["isnull"]["recall_negatives"] = round(float(np.mean(answers == isnull)), 4)
-        report["isnull"]["negatives"] = len(negatives)
-    return report
-
-
-def provenance(histories: list[list[dict[str, Any]]]) -> dict[str, Any]:
-    """How the members were trained, and on what; a history is one line for every epoch."""
+    """All figures of probabilities (members, n, classes), in the order in which they are asked."""
+    mean = members.mean(axis=0)
+    reading = evaluation.read(mean, rule, temperature)
     return {
-        "network": "EfficientNetB0, ImageNet weights, global average pooling, one dense layer",
-        "members": [
-            {
-                "input_sizes": [line["size"] for line in history],
-                "steps": history[-1]["step"] if history else 0,
-                "hours": round(sum(line["seconds"] for line in history) / 3600, 2),
-            }
-            for history in histories
-        ],
-        "exported_on": {"machine": platform.machine(), "cores": os.cpu_count()},
-        "tensorflow": tf.__version__,
+        **evaluation.accuracy(reading.answers, targets),
+        "macro_f1": round(evaluation.macro_f1(reading.answers, targets), 4),
+        "accuracy_of_likeliest": round(float(np.mean(mean.argmax(axis=1) == targets)), 4),
+        "calibration_error": round(evaluation.calibration_error(reading, targets), 4),
+        "isnull": evaluation.refusals(reading.answers, targets, rule.isnull) if rule else None,
+        "members": by_members(members, targets, rule),
+        "early_exit": early_exit(members, targets, rule, exits),
+    }
+
+
+def by_members(members: Floats, targets: Indexes, rule: Rule | None) -> dict[str, list[float]]:
+    """The accuracy of each member alone, and of the first 1, 2, ... of them together."""
+
+    def share(mean: Floats) -> float:
+        return round(float(np.mean(evaluation.answers_of(mean, rule) == targets)), 4)
+
+    count = len(members)
+    return {
+        "alone": [share(member) for member in members],
+        "first": [share(members[:first].mean(axis=0)) for first in range(1, count + 1)],
+    }
+
+
+def early_exit(
+    members: Floats, targets: Indexes, rule: Rule | None, exits: tuple[float | None, ...]
+) -> dict[str, Any]:
+    """What is answered when nobody asks more members than the exits demand."""
+    asked, answers = left_early(members, rule, exits)
+    full = evaluation.answers_of(members.mean(axis=0), rule)
+    counts = np.bincount(asked, minlength=len(members) + 1)[1:]
+    return {
+        "mean_members": round(float(asked.mean()), 3),
+        "same_answer": round(float(np.mean(answers == full)), 4),
+        "accuracy": round(float(np.mean(answers == targets)), 4),
+        "answered_by_first": [int(count) for count in counts],
+    }
+
+
+def left_early(
+    members: Floats, rule: Rule | None, exits: tuple[float | None, ...]
+) -> tuple[Indexes, Indexes]:
+    """How many members (n,) are asked for each image, and what is answered then."""
+    count, images = members.shape[:2]
+    asked = np.full(images, count)
+    answers = evaluation.answers_of(members.mean(axis=0), rule)
+    # From the last exit to the first, so that the first one taken has the last word.
+    for first in range(len(exits), 0, -1):
+        least = exits[first - 1]
+        if least is not None:
+            mean = members[:first].mean(axis=0)
+            leave = mean.max(axis=1) >= least
+            asked[leave] = first
+            answers[leave] = evaluation.answers_of(mean, rule)[leave]
+    return asked, answers
+
+
+def calibrated(
+    choice: Choice, members: Floats, targets: Indexes, labels: tuple[str, ...]
+) -> dict[str, Any]:
+    """The manifest's `calibration`, `isnull` and `accuracy` for the chosen order of members."""
+    rule = choice.rule
+    ordered = members[list(choice.order)]
+    return {
+        "calibration": {"temperature": choice.temperature, "exits": choice.exits},
+        "isnull": rule
+        and {"label": labels[rule.isnull], "threshold": rule.threshold, "least": rule.least},
+        "accuracy": {
+            "tuning": figures(ordered, targets, rule, choice.temperature, choice.exits),
+        },
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from model.training.errors import CheckpointError, DataError
 
 SETTINGS, STATE, WEIGHTS = "training.json", "state.npz", "member-{}.npz"
 HISTORY = "history.jsonl"
+_NUMBER = re.compile(WEIGHTS.format(r"(\d+)"))
 
 
 @dataclass(frozen=True)
@@ -29,20 +31,13 @@ class Settings:
     size: int
     held_out: float
     seed: int
-    members: int
 
     @classmethod
     def of(
-        cls,
-        labels: tuple[str, ...],
-        dataset: Dataset,
-        size: int,
-        held_out: float,
-        seed: int,
-        members: int,
+        cls, labels: tuple[str, ...], dataset: Dataset, size: int, held_out: float, seed: int
     ) -> "Settings":
         """The settings of a training on `dataset`."""
-        return cls(_digest(labels), _digest(dataset.names), size, held_out, seed, members)
+        return cls(_digest(labels), _digest(dataset.names), size, held_out, seed)
 
     def tuning(self, dataset: Dataset) -> Dataset:
         """The part of the dataset that was held out of the training to choose by.
@@ -75,11 +70,19 @@ def read_settings(folder: Path) -> Settings:
         raise CheckpointError(f"{folder} holds no training: {error}") from error
 
 
-def save_weights(folder: Path, members: list[keras.Model], step: int) -> None:
-    """Write the weights of every member, reached after `step` steps."""
-    for number, model in enumerate(members, start=1):
-        arrays = {str(index): weight.numpy() for index, weight in enumerate(model.weights)}
-        checkpoint.save(folder / WEIGHTS.format(number), step, arrays)
+def save_weights(folder: Path, number: int, model: keras.Model, step: int) -> None:
+    """Write the weights of member `number`, counted from 1, reached after `step` steps."""
+    arrays = {str(index): weight.numpy() for index, weight in enumerate(model.weights)}
+    checkpoint.save(folder / WEIGHTS.format(number), step, arrays)
+
+
+def members(folder: Path) -> list[int]:
+    """The numbers of the members that the training has left so far; raises CheckpointError."""
+    found = (_NUMBER.fullmatch(path.name) for path in folder.glob(WEIGHTS.format("*")))
+    numbers = sorted(int(match[1]) for match in found if match)
+    if not numbers:
+        raise CheckpointError(f"{folder} holds no member yet: train to the end of a round first")
+    return numbers
 
 
 def append_history(folder: Path, line: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The training loop: siblings, their running average, and a checkpoint that resumes exactly."""
+"""The training loop: one network, its running average, and a checkpoint that resumes exactly."""
 
 import math
 import time
@@ -9,26 +9,50 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from model.training import checkpoint
 from model.training.augmentation import augment, plain
 from model.training.batches import Batches
 from model.training.dataset import Dataset
-from model.training.evaluation import Floats, Images
 from model.training.run import STATE, append_history, save_weights
-from model.training.siblings import Siblings
 
 REPORT_EVERY = 50
 NOT_DECAYED = ["gamma", "beta", "bias"]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to train. `phases` are (input size in pixels, epochs), run one after the other."""
+class Round:
+    """A part of a training that ends in a member: (input size in pixels, epochs), one by one."""
 
     phases: tuple[tuple[int, int], ...]
-    members: int = 5
+
+    @property
+    def epochs(self) -> int:
+        """Of all phases."""
+        return sum(epochs for _, epochs in self.phases)
+
+    def size_at(self, epoch: int) -> int:
+        """The input size in pixels of an epoch of the round."""
+        last = 0
+        for size, epochs in self.phases:
+            last += epochs
+            if epoch < last:
+                return size
+        return self.phases[-1][0]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train: one network, of which every round leaves a snapshot as a member.
+
+    The learning rate falls to nothing along each round and jumps up again for the next, far enough
+    to end in another member (Huang et al., "Snapshot Ensembles", 2017). So five members cost little
+    more than the last of them, and each goes on from what all before it have learnt.
+    """
+
+    rounds: tuple[Round, ...]
     batch: int = 128
     rate: float = 1.5e-3
     warmup: int = 300
@@ -37,46 +61,52 @@ class Plan:
     average: float = 0.998
     seed: int = 1
 
+    @property
+    def size(self) -> int:
+        """The input size in pixels at which every round ends."""
+        return self.rounds[-1].phases[-1][0]
+
     def steps(self, per_epoch: int) -> int:
-        """All steps of all phases."""
-        return sum(epochs for _, epochs in self.phases) * per_epoch
+        """All steps of all rounds."""
+        return sum(each.epochs for each in self.rounds) * per_epoch
+
+    def place(self, epoch: int) -> tuple[int, int]:
+        """The number of the round of an epoch, from 0, and the epoch's number in it."""
+        for number, each in enumerate(self.rounds):
+            if epoch < each.epochs:
+                return number, epoch
+            epoch -= each.epochs
+        return len(self.rounds) - 1, self.rounds[-1].epochs
 
     def size_at(self, epoch: int) -> int:
         """The input size in pixels of an epoch."""
-        last = 0
-        for size, epochs in self.phases:
-            last += epochs
-            if epoch < last:
-                return size
-        return self.phases[-1][0]
+        number, within = self.place(epoch)
+        return self.rounds[number].size_at(within)
 
     def rate_at(self, step: int, per_epoch: int) -> float:
-        """The learning rate: up over `warmup` steps, then down to 0 along a cosine."""
-        done = step / self.steps(per_epoch)
-        return self.rate * min(1.0, (step + 1) / self.warmup) * (1 + math.cos(math.pi * done)) / 2
+        """The learning rate: up over `warmup` steps of a round, then down to 0 along a cosine."""
+        number, within = self.place(step // per_epoch)
+        done = within * per_epoch + step % per_epoch
+        share = done / (self.rounds[number].epochs * per_epoch)
+        return self.rate * min(1.0, (done + 1) / self.warmup) * (1 + math.cos(math.pi * share)) / 2
 
 
 class Trainer:
-    """Trains `siblings` in place; `shadow` is the running average of their variables.
+    """Trains `model` in place; `shadow` is the running average of its variables, the better one."""
 
-    The shadow is the better one. Each sibling leaves out a fold of the images, another one each,
-    so that it can be asked what it thinks of labels that it has not learnt by heart.
-    """
-
-    def __init__(self, siblings: Siblings, plan: Plan, classes: int) -> None:
-        self.siblings, self.plan, self.step = siblings, plan, 0
-        self.shadow = siblings.copy()
+    def __init__(self, model: keras.Model, plan: Plan, classes: int) -> None:
+        self.model, self.plan, self.step = model, plan, 0
+        self.shadow = keras.models.clone_model(model)
+        self.shadow.set_weights(model.get_weights())
         self._optimizer = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay)
         self._optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
-        self._optimizer.build(siblings.trainable_variables)
+        self._optimizer.build(model.trainable_variables)
         self._loss = keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=plan.smoothing, reduction=None
+            from_logits=True, label_smoothing=plan.smoothing
         )
         self._classes = classes
         self._train = tf.function(self._train_step)
-        self._predict = tf.function(
-            lambda images, size: tf.nn.softmax(self.shadow(plain(images, size), training=False))
-        )
+        self._predict = tf.function(lambda images, size: self.shadow(plain(images, size)))
 
     def fit(
         self,
@@ -91,7 +121,8 @@ class Trainer:
 
         `report` gets the step, the input size, the mean loss and the seconds since the epoch began.
         Writes the state every `save_every` steps and at the end of every epoch. Then it also
-        measures the shadow on `tuning`, writes its weights and adds a line to the history.
+        measures the shadow on `tuning` and adds a line to the history. At the end of a round the
+        shadow's weights are written as a member.
         Raises CheckpointError when the state cannot be read or written.
         """
         state = folder / STATE
@@ -110,7 +141,8 @@ class Trainer:
                     "seconds": round(time.monotonic() - began, 1),
                 }
                 if ended:
-                    line |= self._end_epoch(batches, tuning, folder)
+                    line["accuracy"] = self._measure(batches, tuning)
+                    self._keep_member(batches, folder)
                     append_history(folder, line)
                     began = time.monotonic()
                 report(line)
@@ -118,13 +150,15 @@ class Trainer:
             if ended or self.step == last or self.step % save_every == 0:
                 self.save(state)
 
-    def predict(self, images: Images, size: int, batch: int = 128) -> Floats:
-        """The shadow's probabilities float32 (members, n, classes) of images uint8 (n, s, s, 3)."""
+    def predict(
+        self, images: npt.NDArray[np.uint8], size: int, batch: int = 128
+    ) -> npt.NDArray[np.float32]:
+        """The shadow's logits float32 (n, classes) of images uint8 (n, s, s, 3)."""
         parts = [
             self._predict(images[start : start + batch], size).numpy()
             for start in range(0, len(images), batch)
         ]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts)
 
     def save(self, path: Path) -> None:
         """Everything that the next step depends on, in one file."""
@@ -141,29 +175,27 @@ class Trainer:
 
     def _advance(self, batches: Batches) -> tf.Tensor:
         """Train on the next batch; returns the loss."""
-        images, targets, folds = batches.at(self.step)
+        images, targets = batches.at(self.step)
         self._optimizer.learning_rate.assign(self.plan.rate_at(self.step, batches.per_epoch))
         seed = tf.constant([self.plan.seed, self.step], tf.int32)
         self.step += 1
-        return self._train(images, targets, folds, seed, self._size_of_last(batches))
+        return self._train(images, targets, seed, self._size_of_last(batches))
 
     def _size_of_last(self, batches: Batches) -> int:
         return self.plan.size_at((self.step - 1) // batches.per_epoch)
 
-    def _end_epoch(self, batches: Batches, tuning: Dataset, folder: Path) -> dict[str, Any]:
-        """Keep the shadow's weights; returns the accuracy of all siblings and of each."""
-        save_weights(folder, self.shadow.members(), self.step)
-        answers = self.predict(tuning.images, self._size_of_last(batches))
-        each = np.mean(answers.argmax(axis=2) == tuning.targets, axis=1)
-        together = np.mean(answers.mean(axis=0).argmax(axis=1) == tuning.targets)
-        return {"accuracy": float(together), "members": [round(float(one), 4) for one in each]}
+    def _measure(self, batches: Batches, tuning: Dataset) -> float:
+        logits = self.predict(tuning.images, self._size_of_last(batches))
+        return float(np.mean(logits.argmax(axis=1) == tuning.targets))
+
+    def _keep_member(self, batches: Batches, folder: Path) -> None:
+        """At the end of a round."""
+        number, within = self.plan.place(self.step // batches.per_epoch - 1)
+        if within + 1 == self.plan.rounds[number].epochs:
+            save_weights(folder, number + 1, self.shadow, self.step)
 
     def _variables(self) -> dict[str, keras.Variable]:
-        holders = (
-            ("siblings", self.siblings),
-            ("shadow", self.shadow),
-            ("optimizer", self._optimizer),
-        )
+        holders = (("model", self.model), ("shadow", self.shadow), ("optimizer", self._optimizer))
         return {
             f"{kind}/{index}": variable
             for kind, holder in holders
@@ -171,21 +203,17 @@ class Trainer:
         }
 
     def _train_step(
-        self, images: tf.Tensor, targets: tf.Tensor, folds: tf.Tensor, seed: tf.Tensor, size: int
+        self, images: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, size: int
     ) -> tf.Tensor:
-        """One step of AdamW and of the running average; returns the mean loss of a sibling."""
+        """One step of AdamW and of the running average; returns the loss."""
         wanted = tf.one_hot(targets, self._classes)
-        count = len(self.siblings.branches)
         with tf.GradientTape() as tape:
-            logits = self.siblings(augment(images, size, seed), training=True)
-            loss = 0.0
-            for number, each in enumerate(tf.unstack(logits, count)):
-                learnt = tf.cast(folds != number, tf.float32)
-                loss += tf.reduce_sum(self._loss(wanted, each) * learnt) / tf.reduce_sum(learnt)
-        trainable = self.siblings.trainable_variables
+            logits = self.model(augment(images, size, seed), training=True)
+            loss = self._loss(wanted, logits)
+        trainable = self.model.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, trainable), trainable, strict=True))
         done = tf.cast(self._optimizer.iterations, tf.float32)
         keep = tf.minimum(self.plan.average, done / (done + 10.0))
-        for slow, fast in zip(self.shadow.variables, self.siblings.variables, strict=True):
+        for slow, fast in zip(self.shadow.weights, self.model.weights, strict=True):
             slow.assign(keep * slow + (1 - keep) * fast)
-        return loss / count
+        return loss

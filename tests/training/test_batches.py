@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from model.training.augmentation import augment, plain
 from model.training.batches import Batches, Mix
-from model.training.dataset import load
+from model.training.dataset import Dataset, load
 from model.training.errors import DataError
 from tests.training.world import LABELS
 
@@ -20,7 +20,7 @@ def test_a_batch_depends_on_its_number_alone(draw: Draw, tmp_path: Path) -> None
     batches = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
     again = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
 
-    images, targets, _ = batches.at(5)
+    images, targets = batches.at(5)
     batches.at(0)
 
     assert np.array_equal(images, again.at(5)[0])
@@ -79,14 +79,15 @@ def test_plain_leaves_an_image_of_the_right_size_alone() -> None:
     assert np.array_equal(plain(tf.constant(images), 32).numpy(), images.astype(np.float32))
 
 
-def test_what_is_made_is_of_no_fold(draw: Draw, tmp_path: Path) -> None:
-    dataset = load(draw("images", 24), LABELS, 32, tmp_path / "cache")
-    mix = Mix(isnull=0.25, joined=0.25)
+def test_a_batch_has_its_share_of_synthetic_images(draw: Draw, tmp_path: Path) -> None:
+    dataset = load(draw("images", 8), LABELS, 32, tmp_path / "cache")
+    blank = np.full((2, 32, 32, 3), 7, np.uint8)
+    synthetic = Dataset(blank, np.array([2, 3], np.int32), ("0_X.jpg", "1_isnull.jpg"))
+    mix = Mix(isnull=0, joined=0, synthetic=0.5)
 
-    _, targets, folds = Batches(dataset, np.arange(24), 24, mix, 3, seed=1, folds=3).at(0)
-    _, _, alone = Batches(dataset, np.arange(24), 24, mix, 3, seed=1).at(0)
+    images, targets = Batches(dataset, np.arange(8), 8, mix, 3, 1, synthetic).at(0)
 
-    assert set(folds[targets == 3]) == {-1}
-    assert sorted(folds[targets != 3]) == sorted(folds[6:])
-    assert set(folds[6:]) == {0, 1, 2}
-    assert set(alone) == {-1}
+    drawn = (images == 7).all(axis=(1, 2, 3))
+    assert drawn.sum() == 4
+    assert set(targets[drawn]) == {2, 3}
+    assert set(targets[~drawn]) <= {0, 1, 2}

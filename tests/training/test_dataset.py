@@ -109,6 +109,13 @@ def test_a_full_disk_is_noticed_before_it_is_full(
         load(draw("images", 3), LABELS, 32, tmp_path / "cache")
 
 
+def test_a_cache_that_cannot_be_written_is_named(draw: Draw, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_bytes(b"a file where a folder should be")
+
+    with pytest.raises(DataError, match="cannot write the cache"):
+        load(draw("images", 3), LABELS, 32, tmp_path / "cache")
+
+
 @pytest.mark.parametrize("text", ["", "A\nB\n", "A\nA\nisnull\n", "isnull\n"])
 def test_bad_label_lists_are_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.training import evaluation
-from model.training.evaluation import Reading
+from model.training.evaluation import Reading, Rule
 
 
 def sure(confidence: np.ndarray, classes: int = 5) -> np.ndarray:
@@ -36,55 +36,65 @@ def test_calibration_error_of_the_honest_and_the_boastful() -> None:
     assert boastful == pytest.approx(0.19)
 
 
-def test_temperature_undoes_false_modesty() -> None:
-    rng = np.random.default_rng(0)
-    targets = np.where(rng.random(2000) < 0.9, 0, 1)
-    modest = sure(np.full(2000, 0.5))
+def test_reliability_counts_every_image_once() -> None:
+    confidence = np.array([0.0, 0.01, 0.5, 1.0])
 
-    temperature = evaluation.best_temperature(modest, targets)
-    cooled = evaluation.cool(modest, temperature)
+    bins = evaluation.reliability(Reading(np.zeros(4, int), confidence), np.array([0, 1, 0, 0]))
 
-    assert temperature < 1
-    assert cooled[:, 0].mean() == pytest.approx(0.9, abs=0.03)
+    assert [each["images"] for each in bins] == [2, 1, 1]
+    assert [each["accuracy"] for each in bins] == [0.5, 1, 1]
+
+
+def test_cooling_keeps_the_order_and_the_sum() -> None:
+    probabilities = np.array([[0.2, 0.5, 0.3], [1e-30, 0.0, 1.0]], np.float32)
+
+    cooled = evaluation.cool(probabilities, 0.25)
+
+    assert cooled.argmax(axis=1).tolist() == [1, 2]
+    assert cooled[0, 1] > 0.8
     np.testing.assert_allclose(cooled.sum(axis=1), 1, rtol=1e-5)
-
-
-def test_isnull_threshold_loses_no_more_than_the_rate() -> None:
-    probabilities = sure(np.full(200, 0.5))
-    probabilities[:, 4] = np.linspace(0, 0.9, 200)
-
-    threshold = evaluation.isnull_threshold(probabilities, isnull=4, rate=0.02)
-    answers = evaluation.read(probabilities, 4, threshold).answers
-
-    assert (answers == 4).sum() == 4
-    assert (answers[-4:] == 4).all()
-
-
-def test_equal_probabilities_are_all_kept_or_all_refused() -> None:
-    probabilities = sure(np.full(50, 0.5))
-
-    threshold = evaluation.isnull_threshold(probabilities, isnull=4, rate=0.02)
-
-    assert (evaluation.read(probabilities, 4, threshold).answers == 0).all()
 
 
 def test_below_the_threshold_the_likeliest_character_answers() -> None:
     probabilities = np.array([[0.1, 0.3, 0.6], [0.5, 0.2, 0.3]], np.float32)
 
-    assert evaluation.read(probabilities, 2, 0.7).answers.tolist() == [1, 0]
-    assert evaluation.read(probabilities, 2, 0.5).answers.tolist() == [2, 0]
+    assert evaluation.answers_of(probabilities, Rule(2, 0.7)).tolist() == [1, 0]
+    assert evaluation.answers_of(probabilities, Rule(2, 0.5)).tolist() == [2, 0]
 
 
 def test_a_clueless_ensemble_answers_isnull() -> None:
     probabilities = np.array([[0.4, 0.35, 0.25], [0.5, 0.3, 0.2]], np.float32)
 
-    assert evaluation.read(probabilities, 2, 0.9, least=0.45).answers.tolist() == [2, 0]
+    assert evaluation.answers_of(probabilities, Rule(2, 0.9, 0.45)).tolist() == [2, 0]
 
 
-def test_the_least_probability_loses_no_more_than_the_rate() -> None:
-    rng = np.random.default_rng(0)
-    probabilities = rng.dirichlet(np.ones(5), 1_000).astype(np.float32)
+def test_without_a_rule_the_likeliest_class_answers() -> None:
+    probabilities = np.array([[0.1, 0.3, 0.6]], np.float32)
 
-    least = evaluation.least_probability(probabilities, isnull=4, rate=0.01)
+    reading = evaluation.read(probabilities, None, temperature=1.0)
 
-    assert np.sum(probabilities[:, :4].max(axis=1) < least) == 10
+    assert reading.answers.tolist() == [2]
+    assert reading.confidence.tolist() == pytest.approx([0.6])
+
+
+def test_refusals() -> None:
+    answers, targets = np.array([2, 2, 2, 0, 1, 0]), np.array([2, 2, 0, 2, 1, 0])
+
+    assert evaluation.refusals(answers, targets, isnull=2) == {
+        "precision": 0.6667, "recall": 0.6667, "wrongly_refused": 0.3333, "images": 3,
+    }  # fmt: skip
+
+
+def test_refusals_of_nothing_have_no_shares() -> None:
+    nothing = evaluation.refusals(np.array([0, 1]), np.array([0, 1]), isnull=2)
+
+    assert nothing == {"precision": None, "recall": None, "wrongly_refused": 0.0, "images": 0}
+
+
+def test_confused_pairs_come_most_frequent_first() -> None:
+    answers, targets = np.array([1, 1, 0, 2, 0]), np.array([0, 0, 1, 2, 2])
+
+    assert evaluation.confused(answers, targets, ("A", "O", "X"), 2) == [
+        {"label": "A", "read": "O", "times": 2},
+        {"label": "O", "read": "A", "times": 1},
+    ]

@@ -4,19 +4,17 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from model.training import checkpoint
-from model.training.augmentation import plain
 from model.training.batches import Batches, Mix
 from model.training.dataset import Dataset, load
 from model.training.errors import CheckpointError
-from model.training.siblings import Siblings
-from model.training.trainer import Plan, Trainer
+from model.training.run import members
+from model.training.trainer import Plan, Round, Trainer
 from tests.training.world import LABELS, tiny_network
 
 Draw = Callable[[str, int], Path]
-PLAN = Plan(((32, 1), (64, 1)), members=2, batch=8, rate=0.01, warmup=2)
+PLAN = Plan((Round(((32, 1),)), Round(((64, 1),))), batch=8, rate=0.01, warmup=2)
 
 
 @pytest.fixture
@@ -26,14 +24,12 @@ def dataset(draw: Draw, tmp_path: Path) -> Dataset:
 
 def trainer() -> Trainer:
     keras.utils.set_random_seed(3)
-    return Trainer(Siblings([tiny_network(4) for _ in range(PLAN.members)]), PLAN, 4)
+    return Trainer(tiny_network(4), PLAN, 4)
 
 
 def run(dataset: Dataset, folder: Path, stop_after: int | None = None) -> Trainer:
     made = trainer()
-    batches = Batches(
-        dataset, np.arange(16), PLAN.batch, Mix(0.2, 0.2), 3, seed=1, folds=PLAN.members
-    )
+    batches = Batches(dataset, np.arange(16), PLAN.batch, Mix(0.2, 0.2), 3, seed=1)
     made.fit(batches, dataset, folder, lambda _: None, stop_after)
     return made
 
@@ -47,18 +43,18 @@ def test_a_resumed_training_ends_as_one_that_never_stopped(
     parts = run(dataset, tmp_path / "parts")
 
     assert whole.step == parts.step == 4
-    for one, other in zip(whole.siblings.variables, parts.siblings.variables, strict=True):
+    for one, other in zip(whole.model.variables, parts.model.variables, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-5)
     for one, other in zip(whole.shadow.variables, parts.shadow.variables, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_shadow_follows_the_model(dataset: Dataset, tmp_path: Path) -> None:
-    before = [weight.numpy() for weight in trainer().siblings.trainable_variables]
+    before = [weight.numpy() for weight in trainer().model.trainable_variables]
     made = run(dataset, tmp_path / "run", stop_after=1)
 
     for start, fast, slow in zip(
-        before, made.siblings.trainable_variables, made.shadow.trainable_variables, strict=True
+        before, made.model.trainable_variables, made.shadow.trainable_variables, strict=True
     ):
         assert np.abs(fast.numpy() - slow.numpy()).max() <= np.abs(fast.numpy() - start).max()
     assert any(
@@ -67,13 +63,42 @@ def test_shadow_follows_the_model(dataset: Dataset, tmp_path: Path) -> None:
     )
 
 
-def test_plan_warms_up_and_runs_out() -> None:
-    plan = Plan(((64, 2), (96, 1)), warmup=10)
+def test_plan_warms_up_and_runs_out_in_every_round() -> None:
+    plan = Plan((Round(((64, 2), (96, 1))), Round(((96, 2),))), warmup=10)
 
-    assert [plan.size_at(epoch) for epoch in range(3)] == [64, 64, 96]
-    assert plan.steps(100) == 300
-    assert plan.rate_at(0, 100) < plan.rate_at(9, 100) > plan.rate_at(299, 100)
-    assert plan.rate_at(299, 100) < plan.rate / 1000
+    assert [plan.size_at(epoch) for epoch in range(5)] == [64, 64, 96, 96, 96]
+    assert plan.steps(100) == 500
+    for first, last in ((0, 299), (300, 499)):
+        assert plan.rate_at(first, 100) < plan.rate_at(first + 9, 100) > plan.rate_at(last, 100)
+        assert plan.rate_at(last, 100) < plan.rate / 1000
+
+
+def test_every_round_leaves_another_member(dataset: Dataset, tmp_path: Path) -> None:
+    made = run(dataset, tmp_path / "run", stop_after=3)
+    assert members(tmp_path / "run") == [1]
+    made = run(dataset, tmp_path / "run")
+    assert members(tmp_path / "run") == [1, 2]
+
+    steps, kernels = zip(
+        *(
+            checkpoint.load(tmp_path / "run" / f"member-{number}.npz", shapes(made.shadow))
+            for number in (1, 2)
+        ),
+        strict=True,
+    )
+    assert steps == (2, 4)
+    assert any(not np.allclose(kernels[0][name], kernels[1][name]) for name in kernels[0])
+    for name, weight in enumerate(made.shadow.weights):
+        np.testing.assert_array_equal(kernels[1][str(name)], weight.numpy())
+
+
+def shapes(model: keras.Model) -> dict[str, tuple[int, ...]]:
+    return {str(index): tuple(weight.shape) for index, weight in enumerate(model.weights)}
+
+
+def test_a_training_without_a_member_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no member yet"):
+        members(tmp_path)
 
 
 def test_corrupt_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -113,35 +138,3 @@ def test_failed_write_leaves_the_old_checkpoint(
     assert step == 1
     assert arrays["a"].tolist() == [1, 1, 1]
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_each_member_comes_out_whole_and_learns_all_but_its_fold(
-    dataset: Dataset, tmp_path: Path
-) -> None:
-    made = run(dataset, tmp_path / "run")
-    answers = made.predict(dataset.images, 64)
-
-    for number, member in enumerate(made.shadow.members()):
-        alone = keras.ops.softmax(member(plain(dataset.images, 64), training=False))
-        np.testing.assert_allclose(answers[number], alone, rtol=1e-4, atol=1e-5)
-    assert not np.allclose(answers[0], answers[1], atol=1e-3)
-    written = [(tmp_path / "run" / f"member-{number}.npz").exists() for number in (1, 2, 3)]
-    assert written == [True, True, False]
-
-
-def test_a_member_does_not_learn_its_own_fold(dataset: Dataset) -> None:
-    """Two trainings whose labels differ in fold 0 alone: only the other member can tell."""
-    folds, seed = np.array([0, 1] * 4, np.int32), tf.constant([1, 1], tf.int32)
-    images = tf.constant(dataset.images[:8])
-    learnt = []
-    for label in (0, 1):
-        made = trainer()
-        targets = np.where(folds == 0, label, 2).astype(np.int32)
-        made._train(images, targets, folds, seed, 32)
-        learnt.append([branch.get_weights() for branch in made.siblings.branches])
-
-    same = [
-        all(np.array_equal(one, other) for one, other in zip(*branches, strict=True))
-        for branches in zip(*learnt, strict=True)
-    ]
-    assert same == [True, False]

@@ -3,9 +3,25 @@
 import argparse
 from types import ModuleType
 
-from model.training.commands import export, release, train
+from model.training.commands import (
+    calibrate,
+    evaluate,
+    export,
+    finetune,
+    import_,
+    synthesise,
+    train,
+)
 
-COMMANDS: tuple[ModuleType, ...] = (train, export, release)
+COMMANDS: tuple[ModuleType, ...] = (
+    train,
+    finetune,
+    export,
+    import_,
+    calibrate,
+    evaluate,
+    synthesise,
+)
 
 
 def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,7 +30,7 @@ def add_commands(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser
     What `run` raises for a person to act on is a TrainingError or a ModelError.
     """
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+        name = command.__name__.rpartition(".")[2].rstrip("_")  # import_ is called import
         parser = subparsers.add_parser(name, help=command.HELP, description=command.__doc__)
         command.add_arguments(parser)
         parser.set_defaults(run=command.run)

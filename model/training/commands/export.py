@@ -1,46 +1,48 @@
-"""Freeze trained members, proven against their networks, with their figures."""
+"""Make a bundle of trained members: frozen, calibrated, proven against their networks."""
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
-from model.training import ensemble
+from model.training import export
 from model.training.dataset import read_labels
+from model.training.freeze import Storage
 
-HELP = "freeze trained members, with their figures"
+HELP = "make a bundle of trained members"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What was trained, and what to report on."""
+    """What was trained, what to prove it with, and what the bundle is called."""
     add = parser.add_argument
     add("--run", type=Path, nargs="+", required=True, dest="runs", help="folders of trainings")
-    add("--data", type=Path, required=True, help="what they were trained on: folder or tar")
+    add("--data", type=Path, required=True, help="what they were trained on: folder, tar or CSV")
     add("--labels", type=Path, required=True, help="label list, one a line, isnull last")
-    add(
-        "--out",
-        type=Path,
-        required=True,
-        help="folder for members/1.pb ... and report.json, made anew",
-    )
+    add("--golden", type=Path, required=True, help="folder of a few <id>_<label>.jpg to ship")
+    add("--out", type=Path, required=True, help="the bundle, made anew")
+    add("--name", required=True, help="of the bundle: lower-case letters, digits, dashes")
+    add("--version", required=True, help="of the bundle")
+    add("--licence", required=True, help="what the weights may be used for")
     add("--cache", type=Path, help="folder for decoded images (default: RUN/cache)")
     add(
         "--storage",
-        choices=("int8", "fp16", "fp32"),
-        default="fp16",
-        help="how large kernels are stored (default: %(default)s)",
+        choices=get_args(Storage),
+        default="mixed",
+        help="of the weights: 16, 12 and 8 bits, or 32 bits (default: %(default)s)",
     )
-    add("--val", type=Path, help="labelled images to report on and never to choose by")
-    add("--negatives", type=Path, help="images that should be answered isnull, to report on")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the folder."""
-    ensemble.export(
+    """Write the bundle."""
+    bundle = export.export(
         arguments.runs,
         arguments.data,
         read_labels(arguments.labels),
+        arguments.golden,
         arguments.out,
         arguments.cache or arguments.runs[0] / "cache",
-        arguments.storage,
-        arguments.val,
-        arguments.negatives,
+        name=arguments.name,
+        version=arguments.version,
+        licence=arguments.licence,
+        storage=arguments.storage,
     )
+    print(f"{bundle.id} is in {arguments.out}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model.training import train
 from model.training.dataset import read_labels
-from model.training.trainer import Plan
+from model.training.trainer import Plan, Round
 
 HELP = "train the members of an ensemble on labelled images"
 
@@ -16,16 +16,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, required=True, help="folder or tar of <id>_<label>.jpg")
     add("--labels", type=Path, required=True, help="label list, one a line, isnull last")
     add("--weights", type=Path, required=True, help="EfficientNetB0 without its top, .weights.h5")
-    add("--trunk", type=Path, help="folder of a training: its first member's trunk to start from")
+    add("--after", type=Path, help="folder of an earlier training, to start where it ended")
     add("--out", type=Path, required=True, help="folder of this training; resumes what it holds")
     add("--cache", type=Path, help="folder for decoded images (default: OUT/cache)")
-    add("--fonts", type=Path, help="folder of fonts: draws characters outside the list, for isnull")
-    add("--members", type=int, default=5, help="of the ensemble (default: %(default)s)")
+    add("--synthetic", type=Path, help="images that synthesise made, to mix in: folder or tar")
     add(
-        "--phases",
-        type=_phases,
-        default="64x9,96x6",
-        help="SIZExEPOCHS,...: input sizes in pixels, multiples of 32 (default: %(default)s)",
+        "--rounds",
+        type=_rounds,
+        default="64x9+96x5,96x3,96x3,96x3,96x3",
+        help="of each member SIZExEPOCHS+...: input sizes in pixels, multiples of 32 "
+        "(default: %(default)s)",
+    )
+    add(
+        "--rate",
+        type=float,
+        default=1.5e-3,
+        help="the highest learning rate (default: %(default)s)",
     )
     add("--batch", type=int, default=128, help="images a step (default: %(default)s)")
     add(
@@ -46,7 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train to the end of the plan."""
     plan = Plan(
-        arguments.phases, members=arguments.members, batch=arguments.batch, seed=arguments.seed
+        arguments.rounds,
+        batch=arguments.batch,
+        rate=arguments.rate,
+        seed=arguments.seed,
     )
     train.train(
         arguments.data,
@@ -56,17 +65,24 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.cache or arguments.out / "cache",
         plan,
         arguments.held_out,
-        fonts=arguments.fonts,
-        trunk=arguments.trunk,
+        synthetic=arguments.synthetic,
+        after=arguments.after,
     )
 
 
-def _phases(text: str) -> tuple[tuple[int, int], ...]:
-    """`64x9,96x6` as ((64, 9), (96, 6)): input size in pixels, epochs."""
+def _rounds(text: str) -> tuple[Round, ...]:
+    """`64x9+96x5,96x3`: two rounds, the first of two phases; input size in pixels, epochs."""
     try:
-        phases = tuple((int(a), int(b)) for a, b in (part.split("x") for part in text.split(",")))
+        rounds = tuple(
+            Round(tuple((int(a), int(b)) for a, b in (part.split("x") for part in each.split("+"))))
+            for each in text.split(",")
+        )
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not SIZExEPOCHS,...") from None
-    if any(epochs < 1 for _, epochs in phases):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not SIZExEPOCHS+... for each member, with commas between"
+        ) from None
+    if any(epochs < 1 for each in rounds for _, epochs in each.phases):
         raise argparse.ArgumentTypeError(f"{text!r}: a phase lasts one epoch at least")
-    return phases
+    if len({each.phases[-1][0] for each in rounds}) > 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: every round must end at the same size")
+    return rounds

@@ -1,0 +1,123 @@
+"""Capacity: how many images the cores can read in a second, with nothing but the engine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import time
+from dataclasses import asdict, dataclass
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.errors import BenchError
+from bench.pictures import Pictures
+
+_WARM_UP = 5
+_PICTURES = 50
+_LOAD_WITHIN_S = 300
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What an answer of all members on one thread costs, decoding included.
+
+    ``alone_ms``: while the other cores idle. ``together_ms``: while all do the same, which is how
+    they would serve; cores of a virtual machine often share one. Both are medians.
+    """
+
+    bundle: str
+    members: int
+    engine: str
+    cores: int
+    alone_ms: float
+    together_ms: float
+
+    @property
+    def per_s(self) -> float:
+        """C: full answers in a second, cores divided by the time of one."""
+        return self.cores * 1000 / self.together_ms
+
+    def describe(self) -> dict[str, Any]:
+        """For the report."""
+        return asdict(self) | {"C per s": round(self.per_s, 1)}
+
+
+def measure(bundle: Path, pictures: Pictures, engine: str, seconds: float) -> Capacity:
+    """Read pictures on one core and then on all of them at once; engines as of ``peers.reader``.
+
+    Raises:
+        BenchError: the bundle does not load.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    images = [picture.jpeg for picture, _ in zip(pictures, range(_PICTURES), strict=False)]
+    _, _, alone_ms = _run(bundle, engine, images, cores[:1], seconds)[0]
+    found = _run(bundle, engine, images, cores, seconds)
+    bundle_id, members, _ = found[0]
+    together_ms = len(found) / sum(1 / each_ms for _, _, each_ms in found)
+    return Capacity(bundle_id, members, engine, len(cores), alone_ms, together_ms)
+
+
+_Found = tuple[str, int, float]
+
+
+def _run(
+    bundle: Path, engine: str, images: list[bytes], cores: list[int], seconds: float
+) -> list[_Found]:
+    # Engines do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    found: Queue[_Found | str] = context.Queue()
+    start = context.Barrier(len(cores))
+    processes = [
+        context.Process(target=_read, args=(bundle, engine, images, core, seconds, start, found))
+        for core in cores
+    ]
+    try:
+        for process in processes:
+            process.start()
+        results = [_sound(found.get(timeout=_LOAD_WITHIN_S + seconds)) for _ in cores]
+    except queue.Empty:
+        raise BenchError(f"{bundle} did not load within {_LOAD_WITHIN_S} s") from None
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+    return results
+
+
+def _sound(result: _Found | str) -> _Found:
+    if isinstance(result, str):
+        raise BenchError(result)
+    return result
+
+
+def _read(
+    bundle: Path,
+    engine: str,
+    images: list[bytes],
+    core: int,
+    seconds: float,
+    start: Barrier,
+    found: Queue[_Found | str],
+) -> None:
+    """Runs in a process of its own, pinned as a worker process is."""
+    os.sched_setaffinity(0, {core})
+    from bench.peers.reader import load
+
+    try:
+        ensemble = load(bundle, engine)
+    except Exception as error:  # noqa: BLE001 - engines and bundles have many, and all are told
+        found.put(f"{type(error).__name__}: {error}")
+        return
+    for image in images[:_WARM_UP]:
+        ensemble.read(image)
+    start.wait()
+    times_ms: list[float] = []
+    until_s = time.perf_counter() + seconds
+    while (began_s := time.perf_counter()) < until_s:
+        ensemble.read(images[len(times_ms) % len(images)])
+        times_ms.append((time.perf_counter() - began_s) * 1000)
+    found.put((ensemble.bundle.id, ensemble.size, median(times_ms)))

@@ -1,0 +1,116 @@
+"""The score: what the callers of one run got."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from bench.caller import Record
+from bench.quantiles import quantile, quantiles
+
+# Replies that turn a caller away; 4xx about the request itself are not expected in a measurement.
+_FAILED = 400
+
+
+@dataclass(frozen=True)
+class Score:
+    """The records of one run, counted.
+
+    A uuid is answered when any of its copies brought an answer within the limit. Times are
+    milliseconds: of answers from when the first copy was due, of refusals from their own copy.
+    """
+
+    records: Sequence[Record]
+    seconds: float
+
+    @property
+    def answered(self) -> list[Record]:
+        """Those that got an answer in time."""
+        return [record for record in self.records if record.answer is not None]
+
+    @property
+    def share(self) -> float | None:
+        """How many of all uuids were answered, 0-1."""
+        return len(self.answered) / len(self.records) if self.records else None
+
+    @property
+    def goodput(self) -> float:
+        """Uuids answered in time, for each second in which they were sent."""
+        return len(self.answered) / self.seconds
+
+    @property
+    def full_goodput(self) -> float:
+        """The same, of answers by all members."""
+        return sum(record.full for record in self.records) / self.seconds
+
+    @property
+    def accuracy(self) -> float | None:
+        """How many of the answers are what the image shows, 0-1."""
+        right = [record.answer == record.call.label for record in self.answered]
+        return mean(right) if right else None
+
+    @property
+    def members(self) -> float | None:
+        """The mean number of members that answered, where the server says so."""
+        counts = [record.members[0] for record in self.answered if record.members]
+        return mean(counts) if counts else None
+
+    @property
+    def statuses(self) -> dict[int, int]:
+        """Copies for each status; 0 is no reply."""
+        copies = [copy for record in self.records for copy in record.copies]
+        return dict(sorted(Counter(copy.status for copy in copies).items()))
+
+    @property
+    def refused(self) -> int:
+        """Copies that were answered with a status of 400 or more."""
+        return sum(count for status, count in self.statuses.items() if status >= _FAILED)
+
+    @property
+    def unanswered(self) -> int:
+        """Copies without a reply within the limit."""
+        return self.statuses.get(0, 0)
+
+    @property
+    def times_ms(self) -> list[float]:
+        """Of the answers."""
+        return [record.took_ms for record in self.answered]
+
+    @property
+    def refusal_p99_ms(self) -> float | None:
+        """How long callers wait to be turned away."""
+        return quantile(
+            [
+                copy.took_ms
+                for record in self.records
+                for copy in record.copies
+                if copy.status >= _FAILED
+            ],
+            0.99,
+        )
+
+    @property
+    def lag_p99_ms(self) -> float | None:
+        """How late the caller itself was."""
+        return quantile([copy.lag_ms for record in self.records for copy in record.copies], 0.99)
+
+    def columns(self) -> dict[str, float | None]:
+        """What every scenario tells of its answers."""
+        return {
+            "uuids": len(self.records),
+            "in time %": percent(self.share),
+            **quantiles(self.times_ms),
+            "accuracy %": percent(self.accuracy),
+            "members": self.members,
+            "refused": self.refused,
+            "refusal p99 ms": self.refusal_p99_ms,
+            "no reply": self.unanswered,
+            "caller lag p99 ms": self.lag_p99_ms,
+        }
+
+
+def percent(share: float | None) -> float | None:
+    """Of a share, 0-1."""
+    return None if share is None else 100 * share

@@ -1,0 +1,35 @@
+"""Calibrate a bundle anew: temperature, order of the members, early exits, isnull."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from model.training import recalibration
+
+HELP = "choose a bundle's order, early exits and thresholds anew"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to calibrate, and on what."""
+    add = parser.add_argument
+    add("--bundle", type=Path, required=True, help="the bundle")
+    add(
+        "--data",
+        type=Path,
+        required=True,
+        help="labelled images: folder, tar or CSV; of what it was trained on, the part held out",
+    )
+    add("--version", required=True, help="of the calibrated bundle")
+    add("--out", type=Path, help="where to write it (default: in place of the old one)")
+    add("--cache", type=Path, help="folder for decoded images (default: none is kept)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the bundle."""
+    out = arguments.out or arguments.bundle
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = arguments.cache or Path(scratch)
+        bundle = recalibration.recalibrate(
+            arguments.bundle, arguments.data, cache, out, arguments.version
+        )
+    print(f"{bundle.id} is in {out}")

@@ -1,0 +1,175 @@
+"""Fine-tuning: a bundle learns labelled images of its user and becomes a new bundle, in minutes."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from model.bundle import Bundle
+from model.training import calibration, doubts, report
+from model.training.batches import Batches, Mix
+from model.training.calibration import Choice
+from model.training.dataset import ISNULL, Dataset, load, split
+from model.training.errors import DataError
+from model.training.evaluation import Floats, Indexes, Rule, answers_of
+from model.training.parity import network_answers
+from model.training.predictions import predict
+from model.training.release import engine_agreement, freeze_all, packed
+from model.training.run import Settings
+from model.training.thaw import thaw_bundle
+from model.training.tuner import Budget, Tuner
+
+BATCH, LEAST_HELD, PROOF = 128, 20, 2_000
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asks for.
+
+    `held_out` is the share of the images kept to judge by; with `leave_out_doubted` no label is
+    learnt that the bundle confidently contradicts.
+    """
+
+    version: str
+    budget: Budget
+    held_out: float = 0.1
+    leave_out_doubted: bool = False
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The share of the images held out that is read right, before and after."""
+
+    before: float
+    after: float
+    images: int
+
+    @classmethod
+    def of(cls, before: Floats, after: Floats, targets: Indexes, rule: Rule | None) -> "Judgement":
+        """Of the mean probabilities (n, classes) of both ensembles, by one rule of `isnull`."""
+        first, last = (
+            round(float(np.mean(answers_of(each, rule) == targets)), 4) for each in (before, after)
+        )
+        return cls(first, last, len(targets))
+
+    def __str__(self) -> str:
+        return f"{self.before:.4f} before, {self.after:.4f} after, on {self.images} held out"
+
+
+def finetune(
+    bundle: Bundle,
+    data: Path,
+    out: Path,
+    notes: Path,
+    cache: Path,
+    wanted: Wanted,
+    fonts: Path | None = None,
+) -> Judgement:
+    """Tune the members of a bundle on labelled images, and write the bundle `out`.
+
+    The folder `notes` gets the list of the labels that the bundle doubts.
+    Raises DataError for images that cannot be used, for a bundle that was not trained here, and
+    when the images held out are read worse than before; what ``release.packed`` does, too, when a
+    golden image is read otherwise. `out` is as it was then.
+    """
+    labels, size = bundle.manifest.labels, bundle.manifest.input.height
+    members = thaw_bundle(bundle)
+    dataset = load(data, labels, size, cache)
+    learnt, held = split(dataset.targets, wanted.held_out)
+    if len(held) < LEAST_HELD:
+        raise DataError(
+            f"{data}: of {len(dataset)} images {len(held)} would be held out to judge by, and at"
+            f" least {LEAST_HELD} are needed: more images of each label, or a larger --held-out"
+        )
+    graphs = [bundle.path(member.graph) for member in bundle.manifest.members]
+    start = predict(graphs, "openvino", dataset.images, len(labels)).probabilities.mean(axis=0)
+    doubted = doubts.find(start, dataset, labels)
+    doubts.write(notes, doubted, dataset, fonts)
+    print(f"{len(doubted)} of {len(dataset)} labels are doubted: {notes / doubts.LIST}", flush=True)
+    if wanted.leave_out_doubted:
+        learnt = np.setdiff1d(learnt, [doubt.row for doubt in doubted])
+    batches = Batches(dataset, learnt, min(BATCH, len(learnt)), Mix(), labels.index(ISNULL), seed=1)
+    steps = Tuner(members, wanted.budget).fit(batches)
+    judged = dataset.take(held)
+    rule = _choice(bundle).rule
+    end = np.mean([network_answers(each, judged.images) for each in members], axis=0)
+    judgement = Judgement.of(start[held], end, judged.targets, rule)
+    if judgement.after < judgement.before:
+        raise DataError(f"{out} is not written, as it would read worse: {judgement}")
+    note = {
+        "from": bundle.id,
+        "names_sha256": Settings.of(labels, dataset, size, wanted.held_out, 0).data,
+        "images": len(dataset),
+        "held_out": wanted.held_out,
+        "learnt": len(learnt),
+        "doubted": len(doubted),
+        "steps": steps,
+        "judgement": asdict(judgement),
+    }
+    others = learnt[:: -(-len(learnt) // PROOF)]
+    proof = dataset.take(np.concatenate([held, others]))
+    _renew(bundle, members, proof, len(held), out, wanted.version, note)
+    return judgement
+
+
+def next_version(version: str) -> str:
+    """The version after this one: its last number one up, or `.2` behind it."""
+    number = re.search(r"\d*$", version)
+    if not number or not number[0]:
+        return f"{version}.2"
+    return f"{version[: number.start()]}{int(number[0]) + 1}"
+
+
+def _renew(
+    bundle: Bundle,
+    members: Sequence[keras.Model],
+    proof: Dataset,
+    held: int,
+    out: Path,
+    version: str,
+    note: dict[str, Any],
+) -> None:
+    """Put the members into the places of those of the bundle, and write it to `out`.
+
+    The first `held` images of `proof` were not learnt. Where they are enough, the calibration is
+    chosen on them; else that of the bundle stays.
+    """
+    manifest = bundle.manifest
+    with tempfile.TemporaryDirectory() as scratch:
+        frozen = freeze_all(members, proof.images, "mixed", Path(scratch))
+        answers = frozen.probabilities
+        unseen, targets = answers[:, :held], proof.targets[:held]
+        choice = _choice(bundle)
+        if held >= calibration.LEAST_IMAGES:
+            isnull = manifest.labels.index(ISNULL)
+            choice = calibration.choose(unseen, targets, isnull)
+        facts = manifest.model_dump(exclude={"members", "golden"})
+        facts |= report.calibrated(choice, unseen, targets, manifest.labels)
+        facts |= {
+            "version": version,
+            "engines": engine_agreement(frozen.graphs, answers, proof.images, choice.rule),
+        }
+        provenance = facts["provenance"]
+        provenance["export"] = frozen.note
+        provenance["finetuned"] = [*provenance.get("finetuned", []), note]
+        graphs = [frozen.graphs[member] for member in choice.order]
+        golden = {bundle.path(each.image): each.answer for each in manifest.golden}
+        packed(out, graphs, golden, facts)
+
+
+def _choice(bundle: Bundle) -> Choice:
+    """The calibration that the bundle has."""
+    manifest = bundle.manifest
+    order = tuple(range(len(manifest.members)))
+    known, isnull = manifest.calibration, manifest.isnull
+    rule = None
+    if isnull:
+        rule = Rule(manifest.labels.index(isnull.label), isnull.threshold, isnull.least)
+    return Choice(order, known.temperature, rule, known.exits or (None,) * (len(order) - 1))

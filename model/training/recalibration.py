@@ -1,0 +1,57 @@
+"""Recalibration: a bundle gets another temperature, order, exits and rule, and a new version."""
+
+from pathlib import Path
+from typing import Any
+
+from model.bundle import Bundle
+from model.training import calibration, report
+from model.training.dataset import ISNULL, Dataset, load
+from model.training.errors import DataError
+from model.training.predictions import predict
+from model.training.release import packed
+from model.training.run import Settings
+
+LEAST_IMAGES = 20
+
+
+def recalibrate(
+    folder: Path, data: Path, cache: Path, out: Path, version: str, engine: str = "openvino"
+) -> Bundle:
+    """Calibrate the bundle in `folder` on labelled images and write it to `out`, whole.
+
+    When `data` is what its members were trained on, only the images that were held out are used.
+    Raises DataError for images that cannot be used, and what ``release.packed`` does.
+    """
+    bundle = Bundle.open(folder)
+    manifest = bundle.manifest
+    images = _unseen(bundle, load_for(bundle, data, cache))
+    if len(images) < LEAST_IMAGES:
+        raise DataError(f"{data}: {len(images)} images are too few to calibrate on")
+    graphs = [bundle.path(member.graph) for member in manifest.members]
+    members = predict(graphs, engine, images.images, len(manifest.labels)).probabilities
+    isnull = manifest.labels.index(ISNULL) if ISNULL in manifest.labels else None
+    choice = calibration.choose(members, images.targets, isnull)
+    facts: dict[str, Any] = manifest.model_dump(exclude={"members", "golden"})
+    facts |= report.calibrated(choice, members, images.targets, manifest.labels)
+    facts["version"] = version
+    facts["provenance"]["calibration"] = {"images": len(images), "engine": engine}
+    golden = {bundle.path(each.image): each.answer for each in manifest.golden}
+    return packed(out, [graphs[member] for member in choice.order], golden, facts)
+
+
+def load_for(bundle: Bundle, data: Path, cache: Path, label: str | None = None) -> Dataset:
+    """The images of `data` at the input size of the bundle; raises DataError."""
+    size = bundle.manifest.input
+    if size.height != size.width:
+        raise DataError(f"{bundle.id} reads {size.height} x {size.width} px; only squares can")
+    return load(data, bundle.manifest.labels, size.height, cache, label)
+
+
+def _unseen(bundle: Bundle, dataset: Dataset) -> Dataset:
+    """What no member was trained on, as far as the provenance tells."""
+    trained_on = bundle.manifest.provenance.get("data")
+    if not isinstance(trained_on, dict) or "held_out" not in trained_on:
+        return dataset
+    share = trained_on["held_out"]
+    settings = Settings.of(bundle.manifest.labels, dataset, 0, share, seed=0)
+    return settings.tuning(dataset) if settings.data == trained_on["names_sha256"] else dataset

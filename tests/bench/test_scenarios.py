@@ -1,0 +1,137 @@
+"""Every scenario, a few calls long, against a server that a test has written."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from bench.capacity import Capacity
+from bench.load import Load, Measured
+from bench.pictures import Pictures
+from bench.scenarios import burst, duplicates, memory, steady, storm, table
+from tests.bench.conftest import make_load
+from tests.bench.scripted import Behaviour, Script, ScriptedServer
+
+Measure = Callable[..., dict[str, Any]]
+
+
+def answer(_body: dict[str, Any], _copy: int) -> Script:
+    return Script(Punctual_Members="5/5", Server_Timing="queue;dur=1, compute;dur=7")
+
+
+def options(scenario: ModuleType, *arguments: str) -> Namespace:
+    parser = ArgumentParser()
+    scenario.add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.fixture
+def measure(pictures: Pictures, capacity: Capacity) -> Callable[..., Measured]:
+    def run(scenario: ModuleType, behaviour: Behaviour, *arguments: str) -> Measured:
+        with ScriptedServer(behaviour) as server:
+            load = make_load(server.target, pictures, capacity)
+            found: Measured = scenario.measure(load, options(scenario, *arguments))
+        for row in found.rows:
+            assert set(scenario.KEYS) | set(scenario.COMPARED) <= set(row)
+        scenario.draw(Figure(), {"scripted": found})
+        return found
+
+    return run
+
+
+def test_steady(measure: Callable[..., Measured]) -> None:
+    (row,) = measure(steady, answer, "--requests", "5", "--rate", "100").rows
+    assert row["uuids"] == 5
+    assert row["in time %"] == 100
+    assert row["accuracy %"] == 100
+    assert row["members"] == 5
+    assert row["engine p50 ms"] == 7
+    assert row["p99 / bare"] == row["p99 ms"] / 20
+
+
+def test_storm_tells_when_answers_are_full_again(measure: Callable[..., Measured]) -> None:
+    arguments = ("--levels", "0.5", "1", "--seconds", "0.1", "--calm", "5")
+    slow, fast = measure(storm, answer, *arguments).rows
+    assert (slow["uuids"], fast["uuids"]) == (5, 10)
+    assert (slow["uuids/s"], fast["uuids/s"]) == (50, 100)
+    assert slow["answered/s"] == slow["full/s"] == pytest.approx(50)
+    assert slow["full again after s"] == 0
+
+
+def test_storm_waits_for_a_row_of_full_answers(measure: Callable[..., Measured]) -> None:
+    """The first three answers of the calm are by fewer members."""
+    seen: list[str] = []
+
+    def behaviour(body: dict[str, Any], _copy: int) -> Script:
+        seen.append(body["esun_uuid"])
+        return Script(Punctual_Members="1/5" if len(seen) <= 5 + 3 else "5/5")
+
+    arguments = ("--levels", "0.5", "--seconds", "0.1", "--calm", "5")
+    (row,) = measure(storm, behaviour, *arguments).rows
+    assert row["full/s"] == 0
+    assert row["full again after s"] == pytest.approx(0.3)
+
+
+def test_storm_ends_without_recovery(measure: Callable[..., Measured]) -> None:
+    arguments = ("--levels", "1", "--seconds", "0.1", "--calm", "0.5")
+    (row,) = measure(storm, lambda _body, _copy: Script(503, {}), *arguments).rows
+    assert row["answered/s"] == 0
+    assert row["refused"] == 10
+    assert row["no reply"] == 0
+    assert row["full again after s"] is None
+
+
+def test_burst(measure: Callable[..., Measured]) -> None:
+    (row,) = measure(burst, answer, "--requests", "20").rows
+    assert row["uuids"] == 20
+    assert row["in time %"] == 100
+    assert row["last after s"] * 1000 >= row["p50 ms"]
+
+
+def test_burst_says_how_long_it_waits(pictures: Pictures, capacity: Capacity) -> None:
+    with ScriptedServer(answer) as server:
+        load = make_load(server.target, pictures, capacity)
+        burst.measure(load, options(burst, "--requests", "1", "--wait", "7"))
+    assert server.headers[0]["Prefer"] == "wait=7"
+
+
+def test_duplicates_count_uuids_with_two_answers(measure: Callable[..., Measured]) -> None:
+    def behaviour(_body: dict[str, Any], copy: int) -> Script:
+        fields = {"server_uuid": "x", "server_timestamp": 1, "answer": "德" if copy < 2 else "美"}
+        return Script(200, fields)
+
+    short = ("--rate", "200", "--connections", "2", "--seconds", "0.1")
+    (row,) = measure(duplicates, behaviour, "--requests", "20", "--uuids", "4", *short).rows
+    assert row["copies"] == 20
+    assert row["distinct uuids"] == 4
+    assert row["uuids of two answers"] == 4
+    assert row["finished uuids/s"] > 0
+    assert row["executions"] is None  # this server does not count them
+
+
+def test_table(measure: Callable[..., Measured]) -> None:
+    arguments = ("--requests", "5", "--repeats", "2", "--within", "0.1")
+    rows = measure(table, answer, *arguments).rows
+    assert [row["calls are"] for row in rows] == ["serial", "concurrent", "random"]
+    assert all(row["answered %"] == 100 for row in rows)
+    assert all(row["end s"] > 0 for row in rows)
+    serial = rows[0]
+    # One after the other: the last ends when all have taken their time.
+    assert serial["end s"] * 1000 >= 5 * serial["mean ms"] * 0.99
+
+
+def test_memory_sends_few_images_under_many_uuids(pictures: Pictures, capacity: Capacity) -> None:
+    with ScriptedServer(answer) as server:
+        load: Load = make_load(server.target, pictures, capacity)
+        arguments = ("--requests", "20", "--distinct", "4", "--rate", "200")
+        (row,) = memory.measure(load, options(memory, *arguments)).rows
+    assert len({body["esun_uuid"] for body in server.bodies}) == 24
+    assert len({body["image"] for body in server.bodies}) == 4
+    assert row["uuids"] == 20
+    assert row["last / first"] > 0
+    assert row["bytes a kept answer"] is None  # nobody said where Redis is

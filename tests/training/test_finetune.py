@@ -1,0 +1,162 @@
+"""From a bundle and new images to a better bundle, or to none."""
+
+import argparse
+import csv
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from model.bundle import Bundle
+from model.errors import BundleInvalid
+from model.packing import pack
+from model.training import network
+from model.training.commands import add_commands
+from model.training.dataset import load
+from model.training.errors import DataError
+from model.training.finetune import Wanted, finetune, next_version
+from model.training.freeze import freeze
+from model.training.tuner import Budget
+from tests.training.world import LABELS, tiny_network
+
+INKS = {"A": "darkred", "O": "darkgreen", "X": "navy"}
+SHORT = Budget(seconds=1e6, epochs=2, rate=1e-4)
+
+
+def paint(folder: Path, count: int) -> Path:
+    """Images `<id>_<label>.jpg` in turn of every label, each in an ink of its own."""
+    folder.mkdir()
+    for index in range(count):
+        label = LABELS[index % 3]
+        picture = Image.new("RGB", (40 + index % 7, 67), (250, 240, 230))
+        ImageDraw.Draw(picture).text(
+            (4 + index % 5, 5), label, INKS[label], font_size=56, stroke_width=4
+        )
+        picture.save(folder / f"{index}_{label}.jpg")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "build", tiny_network)
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A member that reads the painted characters, by their ink at least."""
+    folder = tmp_path_factory.mktemp("trained")
+    known = load(paint(folder / "images", 24), LABELS, 32, folder / "cache")
+    keras.utils.set_random_seed(1)
+    model = tiny_network(len(LABELS), 32)
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(np.array(known.images), known.targets, 24, 30, verbose=0)
+    path = folder / "1.pb"
+    path.write_bytes(freeze(model, "fp32").SerializeToString())
+    return path
+
+
+@pytest.fixture
+def make(graph: Path, tmp_path: Path) -> Callable[[str], Bundle]:
+    """Makes a bundle of that member; its golden image shows an X and has this answer."""
+
+    def made(answer: str) -> Bundle:
+        golden = tmp_path / "golden.jpg"
+        shutil.copy(paint(tmp_path / "golden", 3) / "2_X.jpg", golden)
+        facts = {
+            "name": "tiny", "version": "1", "labels": LABELS, "licence": "none",
+            "input": {"height": 32, "width": 32}, "engines": {"tensorflow": 1.0},
+            "isnull": {"label": "isnull", "threshold": 0.9},
+            "accuracy": {}, "provenance": {"by": "hand"},
+        }  # fmt: skip
+        return pack(tmp_path / "bundle", [graph], {golden: answer}, facts)
+
+    return made
+
+
+def mislabel(folder: Path, name: str, label: str) -> None:
+    (folder / name).rename(folder / f"{name.partition('_')[0]}_{label}.jpg")
+
+
+def test_the_command_makes_a_bundle_one_version_up_and_lists_doubts(
+    make: Callable[[str], Bundle], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, data, out = make("X"), paint(tmp_path / "data", 60), tmp_path / "new"
+    mislabel(data, "0_A.jpg", "X")
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers(required=True))
+    arguments = parser.parse_args(
+        ["finetune", "--bundle", str(old.folder), "--data", str(data), "--out", str(out),
+         "--held-out", "0.4", "--minutes", "0.05", "--leave-out-doubted"]
+    )  # fmt: skip
+    arguments.run(arguments)
+
+    new = Bundle.open(out)
+    (note,) = new.manifest.provenance["finetuned"]
+    with (tmp_path / "new-notes" / "doubts.csv").open(encoding="utf-8-sig") as stream:
+        (doubt,) = csv.DictReader(stream)
+    assert new.id == "tiny/2"
+    assert new.manifest.golden[0].answer == "X"
+    assert new.manifest.provenance["by"] == "hand"
+    assert new.manifest.calibration == old.manifest.calibration
+    assert new.manifest.isnull == old.manifest.isnull
+    assert (doubt["name"], doubt["read"]) == ("0_X.jpg", "A")
+    assert note["from"] == "tiny/1"
+    assert note["doubted"] == 1
+    assert note["learnt"] + note["judgement"]["images"] in (59, 60)  # the doubted one may be held
+    assert note["judgement"]["after"] >= note["judgement"]["before"] > 0.9
+    assert "tiny/2 is in" in capsys.readouterr().out
+
+
+def tune(bundle: Bundle, data: Path, folder: Path, wanted: Wanted) -> None:
+    finetune(bundle, data, folder / "new", folder / "notes", folder / "cache", wanted)
+
+
+def test_a_bundle_that_reads_worse_is_not_written(
+    make: Callable[[str], Bundle], tmp_path: Path
+) -> None:
+    destroying = Budget(seconds=1e6, epochs=2, rate=100.0)
+
+    with pytest.raises(DataError, match=r"would read worse: \d\.\d+ before"):
+        tune(make("X"), paint(tmp_path / "data", 60), tmp_path, Wanted("2", destroying, 0.4))
+
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "notes" / "doubts.csv").exists()
+
+
+def test_a_golden_image_that_is_read_otherwise_stops_the_bundle(
+    make: Callable[[str], Bundle], tmp_path: Path
+) -> None:
+    with pytest.raises(BundleInvalid, match="reads 'X', the manifest says 'O'"):
+        tune(make("O"), paint(tmp_path / "data", 60), tmp_path, Wanted("2", SHORT, 0.4))
+
+    assert not (tmp_path / "new").exists()
+
+
+def test_too_few_images_to_judge_by_are_refused(
+    make: Callable[[str], Bundle], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="of 30 images 3 would be held out"):
+        tune(make("X"), paint(tmp_path / "data", 30), tmp_path, Wanted("2", SHORT, 0.1))
+
+
+@pytest.mark.parametrize("option", ["--minutes=0", "--minutes=nan", "--held-out=1", "--held-out=x"])
+def test_bad_numbers_are_refused_by_the_parser(option: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers(required=True))
+
+    with pytest.raises(SystemExit):
+        parser.parse_args(["finetune", "--bundle=b", "--data=d", "--out=o", option])
+
+
+@pytest.mark.parametrize(
+    ("version", "following"), [("1", "2"), ("2026.9", "2026.10"), ("1.0-rc", "1.0-rc.2")]
+)
+def test_the_next_version_is_one_up(version: str, following: str) -> None:
+    assert next_version(version) == following
