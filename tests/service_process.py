@@ -66,7 +66,7 @@ class Service:
         self.start_front()
         self.start_workers(concurrency)
         self.wait_until_ready()
-        self.wait_until(lambda: self.get("/readyz").json()["workers"] == concurrency)
+        self.wait_until(lambda: self.get("/readyz").json().get("workers") == concurrency)
 
     def start_front(self) -> None:
         """Start gunicorn and wait until it is alive."""
@@ -125,8 +125,13 @@ class Service:
             time.sleep(0.05)
 
     def wait_until_idle(self) -> None:
-        """Poll until nothing is left to do, not even what nobody waits for."""
-        self.wait_until(lambda: not self.redis.client.exists(INFERENCE, LATE, PARTIAL))
+        """Poll until nothing is left to do, not even what nobody waits for, and nothing begins."""
+        begun = -1
+        while self.executions() != begun:
+            begun = self.executions()
+            self.wait_until(lambda: not self.redis.client.exists(INFERENCE, LATE, PARTIAL))
+            # A message in the hands of a worker's parent is in no queue and has not begun.
+            time.sleep(0.3)
 
     def get(self, path: str) -> requests.Response:
         """GET a path."""

@@ -85,7 +85,7 @@ def test_a_burst_is_answered_by_fewer_members_and_made_whole_when_it_is_over(
 
 def test_who_has_little_time_gets_what_fits_into_it(slow: Service) -> None:
     body = request_body()
-    hurried = slow.post(body, Prefer="wait=0.25")
+    hurried = slow.post(body, Prefer="wait=0.15")
     assert 1 <= members(hurried) < MEMBERS
 
     slow.wait_until(lambda: counted(slow, "completions") == 1)

@@ -8,8 +8,8 @@ from fontTools.ttLib import TTFont
 
 from model.training.synthesis.convert import font_of, strokes_of
 from model.training.synthesis.fonts import Face
+from tests.training.synthesis.bars import make_font
 from tests.training.synthesis.packages import font_package, stroke_package
-from tests.training.test_glyphs import make_font
 
 
 def test_subsets_become_one_font_of_what_is_wanted(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from model.training.errors import DataError
 from model.training.synthesis.fonts import SIDE, Face
-from tests.training.test_glyphs import make_font
+from tests.training.synthesis.bars import make_font
 
 
 def test_a_face_draws_filled_bolder_and_thinned(shapes: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from model.training.errors import DataError
 from model.training.synthesis.drawing import Part
 from model.training.synthesis.shapes import Shapes, repertoire
-from tests.training.test_glyphs import make_font
+from tests.training.synthesis.bars import make_font
 from tests.training.world import LABELS
 
 
