@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from tests.redis_process import free_port
-from tests.service_process import ROOT, SAMPLE, SAMPLE_ANSWER, end, request_body
+from tests.service_process import ROOT, SAMPLE, SAMPLE_ANSWER, another_image, end, request_body
 
 
 class Run:
@@ -62,13 +62,24 @@ class Run:
                     found.append(child)
         return found
 
-    def answers_again(self, within_s: float) -> None:
+    def program(self, words: str, within_s: float = 10) -> psutil.Process:
+        """The one process that supervisord itself has started with these words."""
         until = time.monotonic() + within_s
         while True:
+            with contextlib.suppress(psutil.Error):
+                started = [p for p in self.find(words) if p.parent().name() == "supervisord"]
+                if len(started) == 1:
+                    return started[0]
+            assert time.monotonic() < until, f"no {words!r}\n{self.output()}"
+            time.sleep(0.1)
+
+    def answers_again(self, within_s: float) -> None:
+        """Images that nobody sent before: a kept answer would prove nothing of the workers."""
+        until = time.monotonic() + within_s
+        while True:
+            body = request_body(image=another_image(time.time_ns()))
             try:
-                status = requests.post(
-                    f"{self.url}/inference", json=request_body(), timeout=2
-                ).status_code
+                status = requests.post(f"{self.url}/inference", json=body, timeout=2).status_code
             except requests.RequestException:
                 status = 0
             if status == 200:
@@ -110,9 +121,7 @@ def test_make_run_serves_until_it_is_stopped_and_leaves_nothing(
 def test_every_killed_part_comes_back(run: Run) -> None:
     run.wait_for_output("The sample image reads")
     for part in ("celery -A workers worker", "gunicorn", "redis-server"):
-        parents = [p for p in run.find(part) if p.parent().name() == "supervisord"]
-        assert len(parents) == 1
-        parents[0].kill()
+        run.program(part).kill()
         run.answers_again(within_s=30)
 
 
