@@ -67,7 +67,10 @@ class Run:
         until = time.monotonic() + within_s
         while True:
             with contextlib.suppress(psutil.Error):
-                started = [p for p in self.find(words) if p.parent().name() == "supervisord"]
+                # By command line: where the path has a space, supervisord is called python.
+                started = [
+                    p for p in self.find(words) if "supervisord" in " ".join(p.parent().cmdline())
+                ]
                 if len(started) == 1:
                     return started[0]
             assert time.monotonic() < until, f"no {words!r}\n{self.output()}"
