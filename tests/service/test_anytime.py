@@ -116,12 +116,13 @@ def test_a_full_line_refuses_at_once_and_begins_nothing(slow: Service) -> None:
 def test_what_is_late_is_read_after_what_can_be_on_time(slow: Service) -> None:
     for process in slow.worker_processes():
         process.suspend()
-    late = distinct(6)
+    # So many are let in whatever is believed of the workers' rate; their parent takes two.
+    late = distinct(4)
     assert {r.status_code for r in at_once(slow, late, "wait=0.1")} == {504}
     on_time = [request_body(image=another_image(seed)) for seed in range(100, 106)]
     with ThreadPoolExecutor(len(on_time)) as callers:
         calls = [callers.submit(slow.post, body, Prefer="wait=20") for body in on_time]
-        slow.wait_until(lambda: slow.redis.client.llen("inference") >= 10)
+        slow.wait_until(lambda: slow.redis.client.llen("inference") >= 8)
         for process in slow.worker_processes():
             process.resume()
         assert {call.result().status_code for call in calls} == {200}
@@ -129,7 +130,7 @@ def test_what_is_late_is_read_after_what_can_be_on_time(slow: Service) -> None:
 
     slow.wait_until_idle()
     assert {slow.post(body, Prefer="wait=20").status_code for body in late} == {200}
-    assert slow.executions() == 12
+    assert slow.executions() == 10
 
 
 @pytest.fixture
