@@ -100,7 +100,6 @@ class Reader:
         computed = self._compute(message.image, WHILE_NOBODY_WAITS)
         if computed.outcome is Outcome.ANSWERED and computed.whole:
             self._ledger.finish(message.image_key, message.place, self._result(computed, 0))
-            self._readiness.completion()
         elif not computed.whole:
             message.enqueue_completion(self._redis, self._max_queue)
 

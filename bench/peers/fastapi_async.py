@@ -15,22 +15,12 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel
 
-from bench.peers.reader import Reader, Settings, reply
+from bench.peers.reader import InferenceRequest, Reader, Settings, reply
 
 settings = Settings()
 state: dict[str, Reader] = {}
 pool = ThreadPoolExecutor(1)
-
-
-class InferenceRequest(BaseModel):
-    """The contract's body."""
-
-    esun_uuid: str
-    esun_timestamp: int
-    image: str
-    retry: int = 0
 
 
 @asynccontextmanager

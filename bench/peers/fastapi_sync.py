@@ -14,20 +14,10 @@ from typing import Any
 import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
-from pydantic import BaseModel
 
-from bench.peers.reader import Reader, Settings, reply
+from bench.peers.reader import InferenceRequest, Reader, Settings, reply
 
 state: dict[str, Reader] = {}
-
-
-class InferenceRequest(BaseModel):
-    """The contract's body."""
-
-    esun_uuid: str
-    esun_timestamp: int
-    image: str
-    retry: int = 0
 
 
 @asynccontextmanager

@@ -20,28 +20,18 @@ import numpy as np
 import numpy.typing as npt
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel
 from pytriton.client import AsyncioModelClient
 from pytriton.client.exceptions import PyTritonClientError
 from pytriton.decorators import batch
 from pytriton.model_config import DynamicBatcher, ModelConfig, QueuePolicy, Tensor, TimeoutAction
 from pytriton.triton import Triton, TritonConfig
 
-from bench.peers.reader import Reader, Settings, reply
+from bench.peers.reader import InferenceRequest, Reader, Settings, reply
 from deploy.run import free_port
 
 _MODEL = "handwriting"
 
 Arrays = dict[str, npt.NDArray[Any]]
-
-
-class InferenceRequest(BaseModel):
-    """The contract's body."""
-
-    esun_uuid: str
-    esun_timestamp: int
-    image: str
-    retry: int = 0
 
 
 def front(port: int, triton_port: int, limit_ms: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from model.bundle import Bundle
 from model.engines import Network, Pixels, Probabilities
@@ -46,6 +47,15 @@ class Settings:
     def queue_ms(self) -> int:
         """The longest that a request can wait and still be answered in time."""
         return max(1, self.limit_ms - self.engine_ms)
+
+
+class InferenceRequest(BaseModel):
+    """The contract's body, for peers that validate it."""
+
+    esun_uuid: str
+    esun_timestamp: int
+    image: str
+    retry: int = 0
 
 
 class Reader:

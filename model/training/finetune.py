@@ -9,10 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from model.bundle import Bundle
-from model.training import calibration, doubts, report
+from model.training import calibration, doubts
 from model.training.batches import Batches, Mix
 from model.training.calibration import Choice
 from model.training.dataset import ISNULL, Dataset, load, split
@@ -20,13 +19,12 @@ from model.training.errors import DataError
 from model.training.evaluation import Floats, Indexes, Rule, answers_of
 from model.training.parity import network_answers
 from model.training.predictions import predict
-from model.training.release import engine_agreement, freeze_all, packed
+from model.training.release import engine_agreement, freeze_all, renew
 from model.training.run import Settings
 from model.training.thaw import thaw_bundle
 from model.training.tuner import Budget, Tuner
 
 BATCH, LEAST_HELD, PROOF = 128, 20, 2_000
-Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,8 @@ def finetune(
     batches = Batches(dataset, learnt, min(BATCH, len(learnt)), Mix(), labels.index(ISNULL), seed=1)
     steps = Tuner(members, wanted.budget).fit(batches)
     judged = dataset.take(held)
-    rule = _choice(bundle).rule
     end = np.mean([network_answers(each, judged.images) for each in members], axis=0)
-    judgement = Judgement.of(start[held], end, judged.targets, rule)
+    judgement = Judgement.of(start[held], end, judged.targets, Rule.of(bundle.manifest))
     if judgement.after < judgement.before:
         raise DataError(f"{out} is not written, as it would read worse: {judgement}")
     note = {
@@ -150,26 +147,28 @@ def _renew(
         if held >= calibration.LEAST_IMAGES:
             isnull = manifest.labels.index(ISNULL)
             choice = calibration.choose(unseen, targets, isnull)
-        facts = manifest.model_dump(exclude={"members", "golden"})
-        facts |= report.calibrated(choice, unseen, targets, manifest.labels)
-        facts |= {
-            "version": version,
-            "engines": engine_agreement(frozen.graphs, answers, proof.images, choice.rule),
-        }
-        provenance = facts["provenance"]
-        provenance["export"] = frozen.note
-        provenance["finetuned"] = [*provenance.get("finetuned", []), note]
-        graphs = [frozen.graphs[member] for member in choice.order]
-        golden = {bundle.path(each.image): each.answer for each in manifest.golden}
-        packed(out, graphs, golden, facts)
+        earlier = manifest.provenance.get("finetuned", [])
+        renew(
+            bundle,
+            out,
+            frozen.graphs,
+            choice,
+            unseen,
+            targets,
+            version=version,
+            engines=engine_agreement(frozen.graphs, answers, proof.images, choice.rule),
+            provenance={
+                **manifest.provenance,
+                "export": frozen.note,
+                "finetuned": [*earlier, note],
+            },
+        )
 
 
 def _choice(bundle: Bundle) -> Choice:
     """The calibration that the bundle has."""
     manifest = bundle.manifest
     order = tuple(range(len(manifest.members)))
-    known, isnull = manifest.calibration, manifest.isnull
-    rule = None
-    if isnull:
-        rule = Rule(manifest.labels.index(isnull.label), isnull.threshold, isnull.least)
-    return Choice(order, known.temperature, rule, known.exits or (None,) * (len(order) - 1))
+    known = manifest.calibration
+    exits = known.exits or (None,) * (len(order) - 1)
+    return Choice(order, known.temperature, Rule.of(manifest), exits)

@@ -7,7 +7,7 @@ import keras
 from model.training.errors import CheckpointError, DataError
 
 STRIDE = 32
-# Where the pictures are a sixteenth of the input in width, and nearly all weights are still ahead.
+# Up to here the layers see strokes and paper; nearly all weights are behind it.
 TRUNK_END = "block4c_add"
 
 

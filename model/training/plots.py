@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
+from model.training.contact_sheet import spelled
+
 SUFFIXES = (".ttf", ".ttc", ".otf")
 INCHES, DPI = (6.4, 4.8), 120
 
@@ -73,7 +75,7 @@ def _members(axes: Axes, report: dict[str, Any]) -> None:
 def _confused(axes: Axes, pairs: list[dict[str, Any]], fonts: Path | None) -> None:
     wanted = {sign for pair in pairs for sign in pair["label"] + pair["read"]}
     path, known = _font(wanted, fonts)
-    names = [f"{_spelt(pair['label'], known)} → {_spelt(pair['read'], known)}" for pair in pairs]
+    names = [f"{spelled(pair['label'], known)} → {spelled(pair['read'], known)}" for pair in pairs]
     places = range(len(pairs), 0, -1)
     axes.barh(places, [pair["times"] for pair in pairs], color="0.75")
     font = font_manager.FontProperties(fname=path) if path else None
@@ -98,7 +100,3 @@ def _characters(path: str) -> set[str]:
         return {chr(code) for code in FT2Font(path).get_charmap()}
     except (OSError, RuntimeError):  # no font, or a damaged one
         return set()
-
-
-def _spelt(text: str, known: set[str]) -> str:
-    return "".join(sign if sign in known else f"U+{ord(sign):04X}" for sign in text)

@@ -1,14 +1,13 @@
 """Recalibration: a bundle gets another temperature, order, exits and rule, and a new version."""
 
 from pathlib import Path
-from typing import Any
 
 from model.bundle import Bundle
-from model.training import calibration, report
+from model.training import calibration
 from model.training.dataset import ISNULL, Dataset, load
 from model.training.errors import DataError
 from model.training.predictions import predict
-from model.training.release import packed
+from model.training.release import renew
 from model.training.run import Settings
 
 LEAST_IMAGES = 20
@@ -31,12 +30,17 @@ def recalibrate(
     members = predict(graphs, engine, images.images, len(manifest.labels)).probabilities
     isnull = manifest.labels.index(ISNULL) if ISNULL in manifest.labels else None
     choice = calibration.choose(members, images.targets, isnull)
-    facts: dict[str, Any] = manifest.model_dump(exclude={"members", "golden"})
-    facts |= report.calibrated(choice, members, images.targets, manifest.labels)
-    facts["version"] = version
-    facts["provenance"]["calibration"] = {"images": len(images), "engine": engine}
-    golden = {bundle.path(each.image): each.answer for each in manifest.golden}
-    return packed(out, [graphs[member] for member in choice.order], golden, facts)
+    note = {"images": len(images), "engine": engine}
+    return renew(
+        bundle,
+        out,
+        graphs,
+        choice,
+        members,
+        images.targets,
+        version=version,
+        provenance={**manifest.provenance, "calibration": note},
+    )
 
 
 def load_for(bundle: Bundle, data: Path, cache: Path, label: str | None = None) -> Dataset:

@@ -18,9 +18,10 @@ from model.engines import ENGINES
 from model.ensemble import Ensemble
 from model.packing import pack
 from model.training import calibration, report
+from model.training.calibration import Choice
 from model.training.dataset import ISNULL, Dataset
 from model.training.errors import DataError, ExportError
-from model.training.evaluation import Floats, Images, Rule, answers_of
+from model.training.evaluation import Floats, Images, Indexes, Rule, answers_of
 from model.training.freeze import Storage, freeze
 from model.training.parity import (
     LEAST_AGREEMENT,
@@ -70,6 +71,27 @@ def release(
             "provenance": {**provenance, "export": frozen.note},
         }
         return packed(out, [frozen.graphs[member] for member in choice.order], golden, facts)
+
+
+def renew(
+    bundle: Bundle,
+    out: Path,
+    graphs: Sequence[Path],
+    choice: Choice,
+    members: Floats,
+    targets: Indexes,
+    **changes: Any,
+) -> Bundle:
+    """Write `out`: the bundle with these members, calibrated so, and with other fields changed.
+
+    `members` are their probabilities (members, n, classes) of images they were not trained on,
+    and `targets` (n,) the labels of those. The golden images stay. Raises what `packed` does.
+    """
+    manifest = bundle.manifest
+    facts: dict[str, Any] = manifest.model_dump(exclude={"members", "golden"})
+    facts |= report.calibrated(choice, members, targets, manifest.labels)
+    golden = {bundle.path(each.image): each.answer for each in manifest.golden}
+    return packed(out, [graphs[member] for member in choice.order], golden, facts | changes)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from model.training.freeze import (
     quantise,
 )
 from model.training.parity import compare, frozen_answers, network_answers, op_types
-from tests.training.world import tiny_network
+from tests.training.world import trained_network
 
 OPS = {
     "AddV2", "BiasAdd", "Cast", "Const", "Conv2D", "DepthwiseConv2dNative", "Floor", "MatMul",
@@ -25,17 +25,7 @@ OPS = {
 
 @pytest.fixture(scope="module")
 def network(images: np.ndarray) -> keras.Model:
-    """Random weights, batch norms that do something, answers that differ between images."""
-    keras.utils.set_random_seed(5)
-    model = tiny_network(6, 32)
-    rng = np.random.default_rng(5)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
-    kernel, bias = model.layers[-1].get_weights()
-    middle = model(images.astype(np.float32)).numpy().mean(axis=0)
-    model.layers[-1].set_weights([kernel * 5, (bias - middle) * 5])
-    return model
+    return trained_network(6, images)
 
 
 @pytest.fixture(autouse=True)

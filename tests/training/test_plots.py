@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib import font_manager
 
 from model.training import plots
+from model.training.contact_sheet import spelled
 
 
 def test_what_no_font_has_is_a_code_point(tmp_path: Path) -> None:
@@ -14,7 +15,7 @@ def test_what_no_font_has_is_a_code_point(tmp_path: Path) -> None:
     path, known = plots._font({"A", "德"}, tmp_path)
 
     assert path is None
-    assert plots._spelt("A德", known) == "AU+5FB7"
+    assert spelled("A德", known) == "AU+5FB7"
 
 
 def test_a_font_that_has_more_of_them_is_taken(tmp_path: Path) -> None:
@@ -25,4 +26,4 @@ def test_a_font_that_has_more_of_them_is_taken(tmp_path: Path) -> None:
     path, known = plots._font(set(sorted(wanted)[:3]), tmp_path)
 
     assert path == str(tmp_path / "other.ttf")
-    assert plots._spelt(sorted(wanted)[0], known) == sorted(wanted)[0]
+    assert spelled(sorted(wanted)[0], known) == sorted(wanted)[0]

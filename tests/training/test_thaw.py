@@ -14,7 +14,7 @@ from model.training.errors import DataError
 from model.training.freeze import Storage, freeze
 from model.training.parity import compare, frozen_answers, network_answers
 from model.training.thaw import thaw, thaw_bundle
-from tests.training.world import LABELS, tiny_network
+from tests.training.world import LABELS, tiny_network, trained_network
 
 CLASSES = len(LABELS)
 
@@ -27,20 +27,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3)).astype(np.uint8)
-
-
-def trained(images: np.ndarray) -> keras.Model:
-    """Random weights, batch norms that do something, answers that differ between images."""
-    keras.utils.set_random_seed(5)
-    model = tiny_network(CLASSES, 32)
-    rng = np.random.default_rng(5)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
-    kernel, bias = model.layers[-1].get_weights()
-    middle = model(images.astype(np.float32)).numpy().mean(axis=0)
-    model.layers[-1].set_weights([kernel * 5, (bias - middle) * 5])
-    return model
 
 
 def bundle(folder: Path, graph: tf.compat.v1.GraphDef, size: int = 32) -> Bundle:
@@ -62,7 +48,7 @@ def test_a_thawed_network_answers_as_its_graph(
 ) -> None:
     for name in [name for name in vars(freezing) if name.startswith("LEAST_")]:
         monkeypatch.setattr(freezing, name, 0)  # or so tiny kernels would not be rounded
-    graph = freeze(trained(images), storage)
+    graph = freeze(trained_network(CLASSES, images), storage)
 
     (model,) = thaw_bundle(bundle(tmp_path, graph))
 
@@ -72,7 +58,7 @@ def test_a_thawed_network_answers_as_its_graph(
 
 
 def test_frozen_once_more_it_stays_what_it_is(images: np.ndarray) -> None:
-    graph = freeze(trained(images), "fp32")
+    graph = freeze(trained_network(CLASSES, images), "fp32")
 
     again = freeze(thaw(graph, CLASSES, 32, "tiny/1"), "fp32")
 
@@ -89,7 +75,7 @@ def pooled() -> keras.Model:
 
 def without_its_last_bias(images: np.ndarray) -> tf.compat.v1.GraphDef:
     """The ops of ours, but one bias is added to something else."""
-    graph = freeze(trained(images), "fp32")
+    graph = freeze(trained_network(CLASSES, images), "fp32")
     (softmax,) = [node for node in graph.node if node.op == "Softmax"]
     (matmul,) = [node for node in graph.node if node.op == "MatMul"]
     softmax.input[0] = matmul.name
@@ -100,7 +86,7 @@ def test_graphs_that_were_not_made_here_are_refused(images: np.ndarray) -> None:
     with pytest.raises(DataError, match="tiny/1 was not trained here"):
         thaw(freeze(pooled(), "fp32"), CLASSES, 32, "tiny/1")
     with pytest.raises(DataError, match="not trained here"):
-        thaw(freeze(trained(images), "fp32"), CLASSES + 1, 32, "tiny/1")
+        thaw(freeze(trained_network(CLASSES, images), "fp32"), CLASSES + 1, 32, "tiny/1")
 
 
 def test_a_graph_that_answers_otherwise_is_refused(images: np.ndarray) -> None:
@@ -127,7 +113,7 @@ def test_files_that_hold_no_harmless_graph_are_refused(tmp_path: Path) -> None:
 def test_a_bundle_of_other_than_square_images_is_refused(
     images: np.ndarray, tmp_path: Path
 ) -> None:
-    graph = freeze(trained(images), "fp32")
+    graph = freeze(trained_network(CLASSES, images), "fp32")
 
     with pytest.raises(DataError, match="not trained here"):
         thaw_bundle(bundle(tmp_path, graph, size=64))

@@ -13,6 +13,7 @@ COMPLETED: Final = "punctual:completed"
 COUNTS: Final = "punctual:counts"
 PROBE_TURN: Final = "punctual:probe-turn"
 
+# Of what is known of one image under one bundle; admit.lua adds ``<bundle>:<subject>``.
 IMAGE_PREFIX: Final = "punctual:image:"
 
 
@@ -21,13 +22,8 @@ def request(uuid: str) -> str:
     return f"punctual:request:{uuid}"
 
 
-def image(bundle: str, subject: str) -> str:
-    """What is known of one image under one bundle. admit.lua builds this key too."""
-    return f"{IMAGE_PREFIX}{bundle}:{subject}"
-
-
 def subject_of(image_key: str) -> str:
-    """The inverse of ``image``: what its waiters are listed under."""
+    """The subject in the key of an image: what its waiters are listed under."""
     return image_key.removeprefix(IMAGE_PREFIX).partition(":")[2]
 
 

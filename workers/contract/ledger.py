@@ -206,7 +206,7 @@ class Ledger:
         """
         keep_for_ms = 0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms
         self._finish(
-            keys=[image_key, keys.COMPLETED],
+            keys=[image_key, keys.COMPLETED, keys.COUNTS],
             args=[
                 self._clock(),
                 result.to_json(),

@@ -73,10 +73,6 @@ class Readiness:
         """A worker has just completed a probe."""
         self._redis.set(COMPLETED, self._clock())
 
-    def completion(self) -> None:
-        """A worker has just made a partial answer whole."""
-        self._redis.hincrby(COUNTS, "completions")
-
     def lives_on(self, host: str) -> bool:
         """Whether a worker process of this host lives."""
         since_ms = self._clock() - self._settings.lease_ms

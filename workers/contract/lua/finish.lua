@@ -1,7 +1,7 @@
 -- Stores a result and wakes the fronts that wait for it. The first result of an image stands, but
 -- one of all members takes the place of one of fewer.
 --
--- KEYS  1 image  2 completed
+-- KEYS  1 image  2 completed  3 counts
 -- ARGV  1 now_ms  2 result  3 keep_for_ms, 0 to forget at once  4 place  5 'whole' or 'partial'
 local keep_for_ms = tonumber(ARGV[3])
 local fingerprint, result, partial, fronts, state, runner = unpack(redis.call('HMGET',
@@ -18,6 +18,7 @@ end
 if fingerprint and result then
   if partial and ARGV[5] == 'whole' and keep_for_ms > 0 then
     redis.call('HDEL', KEYS[1], 'partial')
+    redis.call('HINCRBY', KEYS[3], 'completions', 1)
     keep()
   end
 -- A failure ends a request only for the worker that holds it: another one may yet succeed.
