@@ -31,7 +31,7 @@ from workers.contract.result import Outcome, Result
 _LAST_LOOK_MS = 25
 
 # A line is not let grow to the last moment: what is known of the workers' rate is a moment old.
-_HOPE = 0.75
+_RESERVE_MS = 225
 
 # So many may wait whatever is believed of the rate, or a wrong belief could never be corrected.
 _ALWAYS_PER_WORKER = 2
@@ -172,7 +172,7 @@ class Dispatcher:
     def _longest_line(self, wait_ms: int) -> int:
         """Behind so many waiting requests one member's answer would still be on time."""
         status = self._pulse.status
-        in_time = int(status.rate * wait_ms / 1000 * _HOPE)
+        in_time = int(status.rate * (wait_ms - _RESERVE_MS) / 1000)
         return min(self._settings.max_queue, max(in_time, _ALWAYS_PER_WORKER * status.workers))
 
     def _seconds_to_work_off(self, waiting: int) -> int:

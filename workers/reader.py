@@ -82,9 +82,7 @@ class Reader:
                 message.image, self._scheduler.allowance(turn, message.sent_ms)
             )
             result = self._result(computed, queue_ms=max(0, picked_up_ms - message.sent_ms))
-            self._ledger.finish(message.image_key, message.place, result)
-        if not result.whole:
-            message.enqueue_completion(self._redis, self._max_queue)
+            self._finish(message, result)
         self._learn_overhead(computed.members, turn.waiting)
         return {
             computed.outcome.value: computed.text,
@@ -98,10 +96,8 @@ class Reader:
         if self._clock() > message.deadlines.useful_until_ms:
             return
         computed = self._compute(message.image, WHILE_NOBODY_WAITS)
-        if computed.outcome is Outcome.ANSWERED and computed.whole:
-            self._ledger.finish(message.image_key, message.place, self._result(computed, 0))
-        elif not computed.whole:
-            message.enqueue_completion(self._redis, self._max_queue)
+        if computed.outcome is Outcome.ANSWERED:
+            self._finish(message, self._result(computed, queue_ms=0))
 
     def probe(self) -> None:
         """Read a golden image and report that this worker is able to."""
@@ -131,6 +127,11 @@ class Reader:
             members, whole = 0, True
         took_us = (time.perf_counter_ns() - began_ns) // 1000
         return _Computed(outcome, text, members, whole, took_us)
+
+    def _finish(self, message: ImageMessage, result: Result) -> None:
+        """Store the result; one of fewer members than could matter asks for a completion."""
+        completion = "" if result.whole else message.completion()
+        self._ledger.finish(message.image_key, message.place, result, completion, self._max_queue)
 
     def _result(self, computed: _Computed, queue_ms: int) -> Result:
         return Result(

@@ -16,8 +16,9 @@ from workers.contract.ledger import Turn
 # From a finished member to the reply: store, publish, and the front's last look into the ledger.
 _REPLY_MS = 35
 
-# How much of what is believed the latest measurement replaces.
-_NEW = 1 / 8
+# How much of what is believed the latest measurement replaces. A burst that is taken in slows
+# everything around the members for a moment, which says little of the next second.
+_NEW, _NEW_OVERHEAD = 1 / 8, 1 / 32
 
 # Of a message before anything has been measured: Celery, the ledger, the decoder.
 _OVERHEAD_US = 2_500
@@ -39,7 +40,7 @@ class Pace:
 
     def learn_overhead(self, took_us: float) -> None:
         """One message of many that wait was dealt with, beside asking members."""
-        self.overhead_us += (took_us - self.overhead_us) * _NEW
+        self.overhead_us += (took_us - self.overhead_us) * _NEW_OVERHEAD
 
     @property
     def rate(self) -> float:

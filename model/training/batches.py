@@ -20,8 +20,8 @@ class Mix:
     `synthetic`: drawn, characters and `isnull` alike, where there are such.
     """
 
-    isnull: float = 0.05
-    joined: float = 0.03
+    isnull: float = 0.04
+    joined: float = 0.02
     synthetic: float = 0.35
 
 

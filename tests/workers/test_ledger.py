@@ -14,6 +14,7 @@ from workers.contract.clock import Deadlines
 from workers.contract.keys import BUNDLE, COMPLETED, COUNTS, LINE, WORKERS, request
 from workers.contract.ledger import Ledger, Notice, Permission, Verdict
 from workers.contract.queue import INFERENCE
+from workers.contract.queue import PARTIAL as PARTIAL_QUEUE
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
@@ -21,6 +22,7 @@ UUID, IMAGE, ANOTHER, FRONT = "a-uuid", "a" * 64, "b" * 64, "front-1"
 RESULT = Result(Outcome.ANSWERED, "德", "handwriting/1", 5, 5, True, 1, 9000, 1_700_000_000)
 FAILURE = Result(Outcome.FAILED, "the engine failed", "handwriting/1", 0, 5, True, 0, 0, 1)
 LEASE_MS, WAIT_MS, LEAST_MS = 1_000, 900, 50
+MOST = 2
 
 
 class Desk:
@@ -74,7 +76,12 @@ class Desk:
 
     def finish(self, result: Result = RESULT) -> None:
         """The worker of the latest message is done."""
-        self.ledger.finish(self.key, self.place, result)
+        completion = "" if result.whole else f"complete {self.key}"
+        self.ledger.finish(self.key, self.place, result, completion, MOST)
+
+    def completions(self) -> list[bytes]:
+        """The messages that ask for whole answers, the latest first."""
+        return self.redis.lrange(PARTIAL_QUEUE, 0, -1)
 
     def result(self) -> Result | None:
         return self.ledger.result(UUID)
@@ -490,6 +497,30 @@ def test_an_answer_of_some_never_takes_the_place_of_one_of_all(desk: Desk) -> No
     desk.finish(RESULT)
     desk.finish(PARTIAL)
     assert desk.result() == RESULT
+    assert desk.completions() == []
+
+
+def test_an_answer_of_some_asks_for_the_one_of_all_until_that_is_there(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.finish(PARTIAL)
+    assert desk.completions() == [f"complete {desk.key}".encode()]
+    desk.redis.delete(PARTIAL_QUEUE)
+    desk.finish(PARTIAL)
+    assert len(desk.completions()) == 1
+    desk.redis.delete(PARTIAL_QUEUE)
+    desk.finish(RESULT)
+    assert desk.completions() == []
+
+
+def test_the_oldest_of_too_many_completions_are_forgotten(desk: Desk) -> None:
+    asked = []
+    for uuid in "abc":
+        desk.arrive(uuid)
+        desk.pick_up()
+        desk.finish(PARTIAL)
+        asked.append(f"complete {desk.key}".encode())
+    assert desk.completions() == asked[:0:-1]
 
 
 def test_a_completed_answer_is_told_to_nobody_again(desk: Desk) -> None:

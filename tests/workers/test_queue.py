@@ -82,11 +82,16 @@ def test_what_arrives_is_what_was_sent(redis: RedisProcess) -> None:
 
 def test_what_nobody_waits_for_goes_into_queues_of_their_own(redis: RedisProcess) -> None:
     MESSAGE.set_aside(redis.client, longest=10)
-    MESSAGE.enqueue_completion(redis.client, longest=10)
     assert [message["headers"]["task"] for message in messages(redis, LATE)] == [READ_TASK]
-    assert [message["headers"]["task"] for message in messages(redis, PARTIAL)] == [COMPLETE_TASK]
     assert messages(redis) == []
     assert sorted((PARTIAL, LATE, INFERENCE)) == [INFERENCE, LATE, PARTIAL]
+
+
+def test_the_completion_of_an_answer_is_the_same_message_for_another_task() -> None:
+    completion = json.loads(MESSAGE.completion())
+    assert completion["headers"]["task"] == COMPLETE_TASK
+    fields = json.loads(completion["body"])[1]
+    assert ImageMessage.received(completion["headers"]["id"], fields) == MESSAGE
 
 
 def test_of_too_many_the_oldest_are_forgotten(redis: RedisProcess) -> None:

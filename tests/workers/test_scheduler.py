@@ -120,7 +120,7 @@ def test_a_cheap_ensemble_carries_a_longer_line() -> None:
 
 def test_what_surrounds_the_members_counts_too(bench: Bench) -> None:
     before = bench.pace.rate, bench.members_asked(waiting=20)
-    for _ in range(100):
+    for _ in range(300):
         bench.pace.learn_overhead(20_000)
     assert bench.pace.rate < before[0]
     assert bench.members_asked(waiting=20) < before[1]

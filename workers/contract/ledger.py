@@ -18,7 +18,7 @@ from redis import Redis
 
 from workers.contract import keys
 from workers.contract.clock import Clock, Deadlines
-from workers.contract.queue import INFERENCE
+from workers.contract.queue import INFERENCE, PARTIAL
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
@@ -198,22 +198,25 @@ class Ledger:
         lease_until_ms = self._clock() + self._settings.lease_ms
         self._renew(keys=[image_key], args=[place, lease_until_ms])
 
-    def finish(self, image_key: str, place: int, result: Result) -> None:
+    def finish(
+        self, image_key: str, place: int, result: Result, completion: str = "", most: int = 0
+    ) -> None:
         """Store a result, late or not, and wake every front that waits for it.
 
         A failure is told and not kept: a re-send tries again. A partial answer gives way to a
         later one that is whole; it is told once.
+
+        Args:
+            image_key: of its entry.
+            place: in line, of the message that was executed.
+            result: what came of it.
+            completion: with a partial answer, the message that asks for the whole one.
+            most: so many such messages are kept, the latest.
         """
         keep_for_ms = 0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms
         self._finish(
-            keys=[image_key, keys.COMPLETED, keys.COUNTS],
-            args=[
-                self._clock(),
-                result.to_json(),
-                keep_for_ms,
-                place,
-                "whole" if result.whole else "partial",
-            ],
+            keys=[image_key, keys.COMPLETED, keys.COUNTS, PARTIAL],
+            args=[self._clock(), result.to_json(), keep_for_ms, place, completion, most],
         )
 
     def abandon(self, image_key: str, place: int) -> None:

@@ -97,17 +97,17 @@ class ImageMessage(NamedTuple):
 
     def set_aside(self, redis: Redis, longest: int) -> None:
         """Publish it for when nothing else is left to do; the oldest of too many are forgotten."""
-        self._publish_bounded(redis, LATE, READ_TASK, longest)
-
-    def enqueue_completion(self, redis: Redis, longest: int) -> None:
-        """Ask for the answer of all members, when nothing else is left to do."""
-        self._publish_bounded(redis, PARTIAL, COMPLETE_TASK, longest)
-
-    def _publish_bounded(self, redis: Redis, queue: str, task: str, longest: int) -> None:
         with redis.pipeline(transaction=False) as pipeline:
-            pipeline.lpush(queue, self._task(task))
-            pipeline.ltrim(queue, 0, longest - 1)
+            pipeline.lpush(LATE, self._task(READ_TASK))
+            pipeline.ltrim(LATE, 0, longest - 1)
             pipeline.execute()
+
+    def completion(self) -> str:
+        """The message that asks for the answer of all members, when nothing else is left to do.
+
+        The ledger publishes it together with the answer of fewer.
+        """
+        return self._task(COMPLETE_TASK)
 
     def _task(self, name: str) -> str:
         kwargs = self._asdict()
