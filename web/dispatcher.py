@@ -16,11 +16,12 @@ from web.problems import (
     EngineFailed,
     ImageUnreadable,
     LineFull,
+    QueueFull,
     RedisAway,
     UuidConflict,
     WorkersAway,
 )
-from web.pulse import Pulse
+from web.pulse import Pulse, is_out_of_memory
 from web.settings import WebSettings
 from workers.contract.clock import Clock, Deadlines
 from workers.contract.ledger import Admission, Ledger, Verdict
@@ -94,7 +95,7 @@ class Dispatcher:
             ):
                 answer = self._wait(request, deadlines, waiter)
         except RedisError as error:
-            raise RedisAway from error
+            raise QueueFull if is_out_of_memory(error) else RedisAway from error
         except AnswerLate:
             # If it is Redis that hangs, say so.
             self._pulse.require_redis()
@@ -149,7 +150,7 @@ class Dispatcher:
                 )
             case Verdict.UNREADY if not waits:
                 # Who waits already goes on waiting when the worker dies: one may come back.
-                raise WorkersAway
+                raise QueueFull if self._pulse.full else WorkersAway
             case Verdict.FULL if not waits:
                 raise LineFull(self._seconds_to_work_off(admission.waiting))
             case Verdict.ENQUEUE:

@@ -94,6 +94,19 @@ class RedisAway(Problem):
     detail = "Redis does not answer. Send the same request again."
 
 
+class QueueFull(Problem):
+    """Redis has reached its maxmemory."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "queue-full"
+    title = "The queue has no memory left"
+    retry_after_s = 1
+    detail = (
+        "Redis has reached its maxmemory, so nothing was begun. Send the same request again. Its "
+        "operator can give it more memory, or keep answers for a shorter time (KEEP_FOR_MS)."
+    )
+
+
 class WorkersAway(Problem):
     """No worker has lately completed anything."""
 

@@ -25,6 +25,11 @@ _PERIOD_S = 0.2
 _FAILURES = 2
 
 
+def is_out_of_memory(error: RedisError) -> bool:
+    """Whether Redis refused to write. An error within a script has no type of its own."""
+    return "maxmemory" in str(error)
+
+
 class Pulse:
     """What this front process knows of Redis and the workers, about a second old at most."""
 
@@ -33,6 +38,8 @@ class Pulse:
         self._readiness = readiness
         self._failures = 0
         self._status: Status | None = None
+        # The latest probe found no room in Redis. Without probes the workers seem to do nothing.
+        self.full = False
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
     def start(self) -> None:
@@ -68,8 +75,7 @@ class Pulse:
     def _look(self) -> None:
         try:
             status = self._readiness.status()
-            if self._readiness.take_probe_turn(status):
-                enqueue_probe(self._redis)
+            self._probe(status)
         except RedisError as error:
             self._failures += 1
             refused = not isinstance(error, RedisTimeoutError)
@@ -80,3 +86,14 @@ class Pulse:
         else:
             self._failures = 0
             self._status = status
+
+    def _probe(self, status: Status) -> None:
+        """Send a probe if it is this front's turn."""
+        try:
+            if self._readiness.take_probe_turn(status):
+                enqueue_probe(self._redis)
+            self.full = False
+        except RedisError as error:
+            if not is_out_of_memory(error):
+                raise
+            self.full = True

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import requests
 
-from tests.service_process import Service, request_body
+from tests.service_process import Service, another_image, request_body
 
 TRIES = 3
 PATIENCE_S = 1.0
@@ -195,6 +195,24 @@ def test_redis_away_is_told_at_once(fragile: Service) -> None:
     fragile.redis.start()
     fragile.wait_until_ready(RECOVERY_S)
     assert fragile.post(request_body()).status_code == 200
+
+
+def test_a_full_redis_is_told_and_kept_answers_are_given(fragile: Service) -> None:
+    kept = request_body()
+    assert fragile.post(kept).status_code == 200
+    fragile.redis.client.config_set("maxmemory", 1)
+    problem = "urn:punctual:problem:queue-full"
+    assert fragile.post(request_body(image=another_image(1))).json()["type"] == problem
+    # By then workers count as idle for too long, as no probe finds room.
+    fragile.wait_for("/readyz", 503)
+    refused = fragile.post(request_body(image=another_image(2)))
+    assert refused.json()["type"] == problem
+    assert "Retry-After" in refused.headers
+    assert fragile.post(kept).headers["Punctual-Source"] == "kept"
+
+    fragile.redis.client.config_set("maxmemory", 0)
+    fragile.wait_until_ready(RECOVERY_S)
+    assert fragile.post(request_body(image=another_image(2))).status_code == 200
 
 
 def test_a_frozen_redis_is_found_out_and_comes_back(fragile: Service) -> None:
