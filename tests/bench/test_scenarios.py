@@ -134,4 +134,4 @@ def test_memory_sends_few_images_under_many_uuids(pictures: Pictures, capacity: 
     assert len({body["image"] for body in server.bodies}) == 4
     assert row["uuids"] == 20
     assert row["last / first"] > 0
-    assert row["bytes a kept answer"] is None  # nobody said where Redis is
+    assert row["bytes a kept uuid"] is None  # nobody said where Redis is
