@@ -18,7 +18,7 @@ def recalibrate(
 ) -> Bundle:
     """Calibrate the bundle in `folder` on labelled images and write it to `out`, whole.
 
-    When `data` is what its members were trained on, only the images that were held out are used.
+    When `data` is what its members were trained or tuned on, only what was held out is used.
     Raises DataError for images that cannot be used, and what ``release.packed`` does.
     """
     bundle = Bundle.open(folder)
@@ -52,10 +52,12 @@ def load_for(bundle: Bundle, data: Path, cache: Path, label: str | None = None) 
 
 
 def _unseen(bundle: Bundle, dataset: Dataset) -> Dataset:
-    """What no member was trained on, as far as the provenance tells."""
-    trained_on = bundle.manifest.provenance.get("data")
-    if not isinstance(trained_on, dict) or "held_out" not in trained_on:
-        return dataset
-    share = trained_on["held_out"]
-    settings = Settings.of(bundle.manifest.labels, dataset, 0, share, seed=0)
-    return settings.tuning(dataset) if settings.data == trained_on["names_sha256"] else dataset
+    """What no member was trained or tuned on, as far as the provenance tells."""
+    provenance = bundle.manifest.provenance
+    for learnt in (provenance.get("data"), *provenance.get("finetuned", [])):
+        if isinstance(learnt, dict) and "held_out" in learnt:
+            share = learnt["held_out"]
+            settings = Settings.of(bundle.manifest.labels, dataset, 0, share, seed=0)
+            if settings.data == learnt["names_sha256"]:
+                return settings.tuning(dataset)
+    return dataset

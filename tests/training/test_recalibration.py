@@ -68,9 +68,15 @@ def manifest(folder: Path) -> Any:
     return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
 
 
-def test_of_the_training_data_only_what_was_held_out_counts(
-    bundle: Path, data: Path, tmp_path: Path
+@pytest.mark.parametrize("tuned", [False, True])
+def test_of_what_was_learnt_only_what_was_held_out_counts(
+    tuned: bool, bundle: Path, data: Path, tmp_path: Path
 ) -> None:
+    if tuned:
+        written = manifest(bundle)
+        learnt = written["provenance"].pop("data")
+        written["provenance"]["finetuned"] = [{"names_sha256": "another", "held_out": 0.1}, learnt]
+        (bundle / MANIFEST).write_text(json.dumps(written), encoding="utf-8")
     calibrated = recalibrate(bundle, data, tmp_path / "cache", bundle, "2")
 
     written = manifest(bundle)
