@@ -4,6 +4,7 @@ import argparse
 from types import ModuleType
 
 from model.training.commands import (
+    average,
     calibrate,
     evaluate,
     export,
@@ -15,6 +16,7 @@ from model.training.commands import (
 
 COMMANDS: tuple[ModuleType, ...] = (
     train,
+    average,
     finetune,
     export,
     import_,

@@ -1,0 +1,44 @@
+"""Averaging: one member out of several that descend from the same weights.
+
+The mean of such networks' weights often reads better than each of them, at the price of one
+(Wortsman et al., "Model soups", 2022). Networks that began apart have no such mean.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from model.training import checkpoint, run
+from model.training.errors import DataError
+
+
+def average(members: Sequence[Path], shares: Sequence[float], out: Path) -> None:
+    """Write the training `out` with one member, the mean of these files `member-<n>.npz`.
+
+    `shares` are the members' weights in the mean, of any sum. Its history is that of all the
+    trainings they are of.
+    Raises DataError for shares that make no mean and when the trainings differ in more than their
+    seed, and CheckpointError for what cannot be read or written, or has other shapes.
+    """
+    if len(shares) != len(members) or min(shares) < 0 or not sum(shares):
+        raise DataError(f"{len(members)} members need as many shares, none below 0: {shares}")
+    folders = list(dict.fromkeys(path.parent for path in members))
+    settings = [run.read_settings(folder) for folder in folders]
+    if len({(each.labels, each.data, each.size, each.held_out) for each in settings}) > 1:
+        raise DataError("the trainings differ in labels, images, input size or share held out")
+    shapes = checkpoint.shapes(members[0])
+    loaded = [checkpoint.load(path, shapes) for path in members]
+    mean = {
+        name: np.average([arrays[name] for _, arrays in loaded], axis=0, weights=shares).astype(
+            loaded[0][1][name].dtype
+        )
+        for name in shapes
+    }
+    run.begin(out, settings[0])
+    before = 0
+    for history in map(run.read_history, folders):
+        for line in history:
+            run.append_history(out, {**line, "step": before + line["step"]})
+        before += history[-1]["step"]
+    checkpoint.save(out / run.WEIGHTS.format(1), max(step for step, _ in loaded), mean)
