@@ -67,6 +67,8 @@ def draw(figure: Figure, measured: dict[str, Measured]) -> None:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.set_ylim(bottom=0)
+    # The same names twice would hide lines: where all are at 100 % there is no corner for them.
+    right.get_legend().remove()
 
 
 def _storm(
