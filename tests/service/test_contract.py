@@ -61,8 +61,10 @@ def test_the_headers_tell_how_the_answer_came_about(service: Service) -> None:
     headers = service.post(request_body()).headers
     assert headers["Punctual-Source"] == "computed"
     assert headers["Punctual-Bundle"].startswith("handwriting/")
-    members, of_members = headers["Punctual-Members"].split("/")
-    assert members == of_members
+    members, of_members = headers["Punctual-Members"].removesuffix(";settled").split("/")
+    assert 1 <= int(members) <= int(of_members)
+    settled = headers["Punctual-Members"].endswith(";settled")
+    assert settled == (members != of_members), "an idle service asks until the answer is settled"
     timing = dict(part.strip().split(";dur=") for part in headers["Server-Timing"].split(","))
     assert float(timing["compute"]) > 0
     assert float(timing["queue"]) >= 0
