@@ -24,16 +24,16 @@ def average(members: Sequence[Path], shares: Sequence[float], out: Path) -> None
     if len(shares) != len(members) or min(shares) < 0 or not sum(shares):
         raise DataError(f"{len(members)} members need as many shares, none below 0: {shares}")
     folders = list(dict.fromkeys(path.parent for path in members))
-    settings = [run.read_settings(folder) for folder in folders]
-    if len({(each.labels, each.data, each.size, each.held_out) for each in settings}) > 1:
-        raise DataError("the trainings differ in labels, images, input size or share held out")
-    shapes = checkpoint.shapes(members[0])
-    loaded = [checkpoint.load(path, shapes) for path in members]
+    settings = run.read_alike(folders)
+    loaded = [checkpoint.read(members[0])]
+    first = loaded[0][1]
+    shapes = {name: array.shape for name, array in first.items()}
+    loaded += [checkpoint.load(path, shapes) for path in members[1:]]
     mean = {
         name: np.average([arrays[name] for _, arrays in loaded], axis=0, weights=shares).astype(
-            loaded[0][1][name].dtype
+            first[name].dtype
         )
-        for name in shapes
+        for name in first
     }
     run.begin(out, settings[0])
     before = 0

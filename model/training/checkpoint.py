@@ -38,18 +38,14 @@ def load(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, dict[s
 
     Raises CheckpointError when the file is missing, corrupt or holds other names or shapes.
     """
-    step, arrays = _read(path)
-    if _shapes(arrays) != dict(shapes):
+    step, arrays = read(path)
+    if {name: array.shape for name, array in arrays.items()} != dict(shapes):
         raise CheckpointError(f"the checkpoint {path} is of another network or optimizer")
     return step, arrays
 
 
-def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Of the arrays in a checkpoint; raises CheckpointError when it is missing or corrupt."""
-    return _shapes(_read(path)[1])
-
-
-def _read(path: Path) -> tuple[int, dict[str, Array]]:
+def read(path: Path) -> tuple[int, dict[str, Array]]:
+    """The steps done and all arrays; raises CheckpointError when it is missing or corrupt."""
     try:
         # Opened here: numpy leaves a truncated file open.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
@@ -57,7 +53,3 @@ def _read(path: Path) -> tuple[int, dict[str, Array]]:
             return int(arrays.pop(STEP)), arrays
     except UNREADABLE as error:
         raise CheckpointError(f"cannot read the checkpoint {path}: {error}") from error
-
-
-def _shapes(arrays: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in arrays.items()}

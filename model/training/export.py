@@ -6,10 +6,9 @@ from typing import Any
 
 from model.bundle import Bundle
 from model.training.dataset import load
-from model.training.errors import DataError
 from model.training.freeze import Storage
 from model.training.release import golden_images, release
-from model.training.run import load_network, members, read_history, read_settings
+from model.training.run import load_network, members, read_alike, read_history
 
 
 def export(
@@ -32,9 +31,7 @@ def export(
     Raises DataError when the runs do not belong together, CheckpointError when one cannot be read,
     and what `release` does; nothing is written then.
     """
-    settings = [read_settings(run) for run in runs]
-    if len({(each.size, each.data, each.held_out) for each in settings}) > 1:
-        raise DataError("the runs differ in input size, images or share held out")
+    settings = read_alike(runs)
     first = settings[0]
     answers = golden_images(golden)
     dataset = load(data, labels, first.size, cache)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,17 @@ def read_settings(folder: Path) -> Settings:
         return Settings(**json.loads((folder / SETTINGS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError(f"{folder} holds no training: {error}") from error
+
+
+def read_alike(folders: list[Path]) -> list[Settings]:
+    """The settings of trainings whose members may be put together: only the seeds differ.
+
+    Raises DataError when more does, and CheckpointError as `read_settings` does.
+    """
+    settings = [read_settings(folder) for folder in folders]
+    if len({replace(each, seed=0) for each in settings}) > 1:
+        raise DataError("the runs differ in labels, input size, images or share held out")
+    return settings
 
 
 def save_weights(folder: Path, number: int, model: keras.Model, step: int) -> None:

@@ -2,6 +2,7 @@
 --
 -- KEYS  1 workers  2 rates  3 bundle
 -- ARGV  1 now_ms  2 worker  3 rate  4 bundle  5 forget those silent since (ms)
+
 -- Frees memory first: after that Redis permits the rest even when it is full.
 redis.call('ZREM', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])

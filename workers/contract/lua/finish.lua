@@ -1,5 +1,5 @@
 -- Stores a result and wakes the fronts that wait for it. The first result of an image stands, but
--- one of all members takes the place of one of fewer, for which it asks.
+-- one of fewer members asks for one of all, which then takes its place.
 --
 -- KEYS  1 image  2 completed  3 counts  4 queue of completions
 -- ARGV  1 now_ms  2 result  3 keep_for_ms, 0 to forget at once  4 place
