@@ -131,7 +131,7 @@ class Reader:
     def _finish(self, message: ImageMessage, result: Result) -> None:
         """Store the result; one of fewer members than could matter asks for a completion."""
         completion = "" if result.whole else message.completion()
-        self._ledger.finish(message.image_key, message.place, result, completion, self._max_queue)
+        self._ledger.finish(message.image_key, message.place, result, completion)
 
     def _result(self, computed: _Computed, queue_ms: int) -> Result:
         return Result(

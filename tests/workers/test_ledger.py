@@ -31,7 +31,9 @@ class Desk:
     def __init__(self, redis: RedisProcess) -> None:
         self.now_ms = 1_700_000_000_000
         self.redis = redis.client
-        settings = QueueSettings(lease_ms=LEASE_MS, keep_for_ms=60_000, max_attempts=3)
+        settings = QueueSettings(
+            lease_ms=LEASE_MS, keep_for_ms=60_000, max_attempts=3, max_queue=MOST
+        )
         self.ledger = Ledger(redis.client, settings, lambda: self.now_ms)
         self.workers_are_ready()
 
@@ -77,7 +79,7 @@ class Desk:
     def finish(self, result: Result = RESULT) -> None:
         """The worker of the latest message is done."""
         completion = "" if result.whole else f"complete {self.key}"
-        self.ledger.finish(self.key, self.place, result, completion, MOST)
+        self.ledger.finish(self.key, self.place, result, completion)
 
     def completions(self) -> list[bytes]:
         """The messages that ask for whole answers, the latest first."""

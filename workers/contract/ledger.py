@@ -198,9 +198,7 @@ class Ledger:
         lease_until_ms = self._clock() + self._settings.lease_ms
         self._renew(keys=[image_key], args=[place, lease_until_ms])
 
-    def finish(
-        self, image_key: str, place: int, result: Result, completion: str = "", most: int = 0
-    ) -> None:
+    def finish(self, image_key: str, place: int, result: Result, completion: str = "") -> None:
         """Store a result, late or not, and wake every front that waits for it.
 
         A failure is told and not kept: a re-send tries again. A partial answer gives way to a
@@ -210,13 +208,20 @@ class Ledger:
             image_key: of its entry.
             place: in line, of the message that was executed.
             result: what came of it.
-            completion: with a partial answer, the message that asks for the whole one.
-            most: so many such messages are kept, the latest.
+            completion: with a partial answer, the message that asks for the whole one; the latest
+                ``max_queue`` of them are kept.
         """
         keep_for_ms = 0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms
         self._finish(
             keys=[image_key, keys.COMPLETED, keys.COUNTS, PARTIAL],
-            args=[self._clock(), result.to_json(), keep_for_ms, place, completion, most],
+            args=[
+                self._clock(),
+                result.to_json(),
+                keep_for_ms,
+                place,
+                completion,
+                self._settings.max_queue,
+            ],
         )
 
     def abandon(self, image_key: str, place: int) -> None:
