@@ -18,11 +18,14 @@ def average(members: Sequence[Path], shares: Sequence[float], out: Path) -> None
 
     `shares` are the members' weights in the mean, of any sum. Its history is that of all the
     trainings they are of.
-    Raises DataError for shares that make no mean and when the trainings differ in more than their
-    seed, and CheckpointError for what cannot be read or written, or has other shapes.
+    Raises DataError for shares that make no mean, when the trainings differ in more than their
+    seed and when `out` exists, and CheckpointError for what cannot be read or written, or has other
+    shapes.
     """
     if len(shares) != len(members) or min(shares) < 0 or not sum(shares):
         raise DataError(f"{len(members)} members need as many shares, none below 0: {shares}")
+    if out.exists():
+        raise DataError(f"{out} exists: a mean needs a folder of its own")
     folders = list(dict.fromkeys(path.parent for path in members))
     settings = run.read_alike(folders)
     loaded = [checkpoint.read(members[0])]

@@ -93,7 +93,7 @@ def finetune(
     print(f"{len(doubted)} of {len(dataset)} labels are doubted: {notes / doubts.LIST}", flush=True)
     if wanted.leave_out_doubted:
         learnt = np.setdiff1d(learnt, [doubt.row for doubt in doubted])
-    batches = Batches(dataset, learnt, min(BATCH, len(learnt)), Mix(), labels.index(ISNULL), seed=1)
+    batches = Batches(dataset, learnt, min(BATCH, len(learnt)), Mix(), len(labels), seed=1)
     steps = Tuner(members, wanted.budget).fit(batches)
     judged = dataset.take(held)
     end = np.mean([network_answers(each, judged.images) for each in members], axis=0)

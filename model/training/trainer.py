@@ -94,7 +94,7 @@ class Plan:
 class Trainer:
     """Trains `model` in place; `shadow` is the running average of its variables, the better one."""
 
-    def __init__(self, model: keras.Model, plan: Plan, classes: int) -> None:
+    def __init__(self, model: keras.Model, plan: Plan) -> None:
         self.model, self.plan, self.step = model, plan, 0
         self.shadow = keras.models.clone_model(model)
         self.shadow.set_weights(model.get_weights())
@@ -104,7 +104,6 @@ class Trainer:
         self._loss = keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=plan.smoothing
         )
-        self._classes = classes
         self._train = tf.function(self._train_step)
         self._predict = tf.function(lambda images, size: self.shadow(plain(images, size)))
 
@@ -175,11 +174,11 @@ class Trainer:
 
     def _advance(self, batches: Batches) -> tf.Tensor:
         """Train on the next batch; returns the loss."""
-        images, targets = batches.at(self.step)
+        images, wanted = batches.at(self.step)
         self._optimizer.learning_rate.assign(self.plan.rate_at(self.step, batches.per_epoch))
         seed = tf.constant([self.plan.seed, self.step], tf.int32)
         self.step += 1
-        return self._train(images, targets, seed, self._size_of_last(batches))
+        return self._train(images, wanted, seed, self._size_of_last(batches))
 
     def _size_of_last(self, batches: Batches) -> int:
         return self.plan.size_at((self.step - 1) // batches.per_epoch)
@@ -203,10 +202,9 @@ class Trainer:
         }
 
     def _train_step(
-        self, images: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, size: int
+        self, images: tf.Tensor, wanted: tf.Tensor, seed: tf.Tensor, size: int
     ) -> tf.Tensor:
         """One step of AdamW and of the running average; returns the loss."""
-        wanted = tf.one_hot(targets, self._classes)
         with tf.GradientTape() as tape:
             logits = self.model(augment(images, size, seed), training=True)
             loss = self._loss(wanted, logits)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from model.training.augmentation import augment
 from model.training.batches import Batches
-from model.training.evaluation import Images, Indexes
+from model.training.evaluation import Floats, Images
 from model.training.network import TRUNK_END
 from model.training.trainer import NOT_DECAYED
 
@@ -63,10 +63,10 @@ class Tuner:
         began, step = clock(), 0
         with tqdm(total=100, desc="tuning", unit="%", disable=None) as bar:
             while (done := self._budget.done(step, batches.per_epoch, clock() - began)) < 1:
-                images, targets = batches.at(step)
+                images, wanted = batches.at(step)
                 rate = self._budget.rate_at(step, done)
                 losses = [
-                    trunk.learn(images, targets, (self._seed, step), rate) for trunk in self._trunks
+                    trunk.learn(images, wanted, (self._seed, step), rate) for trunk in self._trunks
                 ]
                 step += 1
                 bar.set_postfix(step=step, loss=f"{np.mean(losses):.3f}", refresh=False)
@@ -94,10 +94,10 @@ class _Trunk:
         self._optimizer.build(self._variables)
         self._step = tf.function(self._learn)
 
-    def learn(self, images: Images, targets: Indexes, seed: tuple[int, int], rate: float) -> float:
-        """One step on images uint8 (n, s, s, 3) and class indexes (n,); returns the mean loss."""
+    def learn(self, images: Images, wanted: Floats, seed: tuple[int, int], rate: float) -> float:
+        """One step on images uint8 (n, s, s, 3) and probabilities (n, classes); the mean loss."""
         self._optimizer.learning_rate.assign(rate)
-        return float(self._step(images, targets, tf.constant(seed, tf.int32)))
+        return float(self._step(images, wanted, tf.constant(seed, tf.int32)))
 
     def end_part_way(self) -> None:
         """Leave the trunk between its start and the running average."""
@@ -106,9 +106,8 @@ class _Trunk:
         ):
             variable.assign(start + PART * (average.numpy() - start))
 
-    def _learn(self, images: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def _learn(self, images: tf.Tensor, wanted: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """A step of AdamW and of the running average."""
-        wanted = tf.one_hot(targets, self._member.output.shape[-1])
         looks = augment(images, images.shape[1], seed)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(

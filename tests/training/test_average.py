@@ -60,3 +60,13 @@ def test_other_data_and_other_shapes_are_refused(train: Train, tmp_path: Path) -
     with pytest.raises(CheckpointError, match="cannot read"):
         average([tmp_path / "a" / "member-9.npz", first], [1, 1], tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
+
+
+def test_another_training_is_not_overwritten(train: Train) -> None:
+    first, other = train("a", 1.0, 10), train("b", 4.0, 20)
+    before = other.read_bytes()
+
+    with pytest.raises(DataError, match="exists"):
+        average([first], [1], other.parent)
+
+    assert other.read_bytes() == before

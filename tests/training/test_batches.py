@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from model.training.augmentation import augment, plain
-from model.training.batches import Batches, Mix
+from model.training.batches import TRUST, Batches, Mix
 from model.training.dataset import Dataset, load
 from model.training.errors import DataError
 from tests.training.world import LABELS
@@ -17,21 +17,21 @@ Draw = Callable[[str, int], Path]
 def test_a_batch_depends_on_its_number_alone(draw: Draw, tmp_path: Path) -> None:
     dataset = load(draw("images", 24), LABELS, 32, tmp_path / "cache")
     rows = np.arange(24)
-    batches = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
-    again = Batches(dataset, rows, 8, Mix(0.25, 0.25), 3, seed=1)
+    batches = Batches(dataset, rows, 8, Mix(0.25, 0.25), 4, seed=1)
+    again = Batches(dataset, rows, 8, Mix(0.25, 0.25), 4, seed=1)
 
-    images, targets = batches.at(5)
+    images, wanted = batches.at(5)
     batches.at(0)
 
     assert np.array_equal(images, again.at(5)[0])
-    assert np.array_equal(targets, again.at(5)[1])
+    assert np.array_equal(wanted, again.at(5)[1])
     assert not np.array_equal(images, again.at(2)[0])
-    assert (targets == 3).sum() == 2
+    assert wanted.sum(axis=0)[3] == 2
 
 
 def test_an_epoch_shows_every_image_once(draw: Draw, tmp_path: Path) -> None:
     dataset = load(draw("images", 24), LABELS, 32, tmp_path / "cache")
-    batches = Batches(dataset, np.arange(24), 8, Mix(0, 0), 3, seed=1)
+    batches = Batches(dataset, np.arange(24), 8, Mix(0, 0), 4, seed=1)
 
     shown = np.concatenate([batches.at(step)[0] for step in range(3, 6)])
 
@@ -45,7 +45,7 @@ def test_too_few_images_are_refused(draw: Draw, tmp_path: Path) -> None:
     dataset = load(draw("images", 6), LABELS, 32, tmp_path / "cache")
 
     with pytest.raises(DataError, match="do not fill a batch"):
-        Batches(dataset, np.arange(6), 8, Mix(), 3, seed=1)
+        Batches(dataset, np.arange(6), 8, Mix(), 4, seed=1)
 
 
 def test_augmentation_repeats_with_its_seed_and_keeps_the_range() -> None:
@@ -85,9 +85,24 @@ def test_a_batch_has_its_share_of_synthetic_images(draw: Draw, tmp_path: Path) -
     synthetic = Dataset(blank, np.array([2, 3], np.int32), ("0_X.jpg", "1_isnull.jpg"))
     mix = Mix(isnull=0, joined=0, synthetic=0.5)
 
-    images, targets = Batches(dataset, np.arange(8), 8, mix, 3, 1, synthetic).at(0)
+    images, wanted = Batches(dataset, np.arange(8), 8, mix, 4, 1, synthetic).at(0)
 
+    targets = wanted.argmax(axis=1)
     drawn = (images == 7).all(axis=(1, 2, 3))
     assert drawn.sum() == 4
     assert set(targets[drawn]) == {2, 3}
     assert set(targets[~drawn]) <= {0, 1, 2}
+
+
+def test_a_teacher_softens_the_labels_of_images_that_are_left_as_they_are(
+    draw: Draw, tmp_path: Path
+) -> None:
+    dataset = load(draw("images", 8), LABELS, 32, tmp_path / "cache")
+    opinions = np.tile(np.array([0, 0.5, 0.5, 0], np.float16), (8, 1))
+    mix = Mix(isnull=0.25, joined=0.25)
+
+    plain = Batches(dataset, np.arange(8), 8, mix, 4, 1).at(0)[1]
+    taught = Batches(dataset, np.arange(8), 8, mix, 4, 1, taught=opinions).at(0)[1]
+
+    assert np.array_equal(taught[:4], plain[:4])
+    np.testing.assert_allclose(taught[4:], plain[4:] + TRUST * (opinions[4:] - plain[4:]))

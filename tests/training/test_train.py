@@ -13,6 +13,7 @@ from model.training.errors import DataError
 from model.training.progress import CURVES
 from model.training.train import train
 from model.training.trainer import Plan, Round
+from tests.training.test_teacher import bundle_of
 from tests.training.world import LABELS, tiny_network
 
 Draw = Callable[[str, int], Path]
@@ -68,6 +69,14 @@ def test_synthetic_images_are_learnt_too(data: Path, draw: Draw, tmp_path: Path)
     go(data, tmp_path / "mixed", synthetic=draw("synthetic", 6))
 
     pair = kernels(tmp_path / "plain", 1), kernels(tmp_path / "mixed", 1)
+    assert not all(np.array_equal(one, other) for one, other in zip(*pair, strict=True))
+
+
+def test_a_teacher_is_listened_to(data: Path, tmp_path: Path) -> None:
+    go(data, tmp_path / "plain")
+    go(data, tmp_path / "taught", teacher=bundle_of(tmp_path / "teacher", data))
+
+    pair = kernels(tmp_path / "plain", 1), kernels(tmp_path / "taught", 1)
     assert not all(np.array_equal(one, other) for one, other in zip(*pair, strict=True))
 
 

@@ -24,12 +24,12 @@ def dataset(draw: Draw, tmp_path: Path) -> Dataset:
 
 def trainer() -> Trainer:
     keras.utils.set_random_seed(3)
-    return Trainer(tiny_network(4), PLAN, 4)
+    return Trainer(tiny_network(4), PLAN)
 
 
 def run(dataset: Dataset, folder: Path, stop_after: int | None = None) -> Trainer:
     made = trainer()
-    batches = Batches(dataset, np.arange(16), PLAN.batch, Mix(0.2, 0.2), 3, seed=1)
+    batches = Batches(dataset, np.arange(16), PLAN.batch, Mix(0.2, 0.2), 4, seed=1)
     made.fit(batches, dataset, folder, lambda _: None, stop_after)
     return made
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from model.bundle import Bundle
 from model.training import train
 from model.training.dataset import read_labels
 from model.training.trainer import Plan, Round
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="folder of this training; resumes what it holds")
     add("--cache", type=Path, help="folder for decoded images (default: OUT/cache)")
     add("--synthetic", type=Path, help="images that synthesise made, to mix in: folder or tar")
+    add("--teacher", type=Path, help="bundle made of such images, to soften doubtful labels by")
     add(
         "--rounds",
         type=_rounds,
@@ -67,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.held_out,
         synthetic=arguments.synthetic,
         after=arguments.after,
+        teacher=Bundle.open(arguments.teacher) if arguments.teacher else None,
     )
 
 
