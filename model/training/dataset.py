@@ -14,7 +14,6 @@ from model.image import decode
 from model.training.errors import DataError
 from model.training.sources import Entry, contents, entries
 
-ISNULL = "isnull"
 SHOWN = 5
 
 
@@ -33,22 +32,6 @@ class Dataset:
         """A copy of these rows."""
         names = tuple(self.names[row] for row in rows)
         return Dataset(self.images[rows], self.targets[rows], names)
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """The label list: one label a line, line number = class index, `isnull` last.
-
-    Raises DataError when the file is missing, empty, repeats a label or does not end in `isnull`.
-    """
-    try:
-        labels = tuple(path.read_text(encoding="utf-8").split())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read the labels {path}: {error}") from error
-    if labels[-1:] != (ISNULL,) or labels == (ISNULL,):
-        raise DataError(f"{path}: expected one label a line, the last of them {ISNULL!r}")
-    if len(set(labels)) != len(labels):
-        raise DataError(f"{path}: a label occurs twice")
-    return labels
 
 
 def load(

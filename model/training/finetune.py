@@ -14,9 +14,10 @@ from model.bundle import Bundle
 from model.training import calibration, doubts
 from model.training.batches import Batches, Mix
 from model.training.calibration import Choice
-from model.training.dataset import ISNULL, Dataset, load, split
+from model.training.dataset import Dataset, load, split
 from model.training.errors import DataError
 from model.training.evaluation import Floats, Indexes, Rule, answers_of
+from model.training.labels import ISNULL
 from model.training.parity import network_answers
 from model.training.predictions import predict
 from model.training.release import engine_agreement, freeze_all, renew

@@ -91,18 +91,6 @@ def import_models(
         return packed(out, graphs, answers, facts)
 
 
-def read_label_list(path: Path) -> tuple[str, ...]:
-    """One label a line, line number = class index; raises DataError when it is no such list."""
-    try:
-        labels = tuple(path.read_text(encoding="utf-8-sig").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read the labels {path}: {error}") from error
-    labels = tuple(label.strip() for label in labels)
-    if not labels or "" in labels or len(set(labels)) < len(labels):
-        raise DataError(f"{path}: expected one label a line, none of them empty or twice")
-    return labels
-
-
 def _decoded(source: Path, files: dict[str, bytes], height: int, width: int) -> Images:
     decoded = []
     for name, content in files.items():

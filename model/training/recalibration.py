@@ -4,8 +4,9 @@ from pathlib import Path
 
 from model.bundle import Bundle
 from model.training import calibration
-from model.training.dataset import ISNULL, Dataset, load
+from model.training.dataset import Dataset, load
 from model.training.errors import DataError
+from model.training.labels import ISNULL
 from model.training.predictions import predict
 from model.training.release import renew
 from model.training.run import Settings

@@ -18,9 +18,9 @@ import tensorflow as tf
 from model.bundle import Bundle
 from model.engines.tensorflow import SAFE_OPS
 from model.training import network
-from model.training.dataset import ISNULL
 from model.training.errors import DataError
 from model.training.freeze import IMAGE
+from model.training.labels import ISNULL
 from model.training.parity import compare, frozen_answers, network_answers
 
 MOST_DIFFERENCE = 1e-3

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.training.dataset import load, read_labels, split
+from model.training.dataset import load, split
 from model.training.errors import DataError
 from tests.training.world import LABELS
 
@@ -114,15 +114,6 @@ def test_a_cache_that_cannot_be_written_is_named(draw: Draw, tmp_path: Path) -> 
 
     with pytest.raises(DataError, match="cannot write the cache"):
         load(draw("images", 3), LABELS, 32, tmp_path / "cache")
-
-
-@pytest.mark.parametrize("text", ["", "A\nB\n", "A\nA\nisnull\n", "isnull\n"])
-def test_bad_label_lists_are_refused(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "labels.txt"
-    path.write_text(text, encoding="utf-8")
-
-    with pytest.raises(DataError):
-        read_labels(path)
 
 
 def test_split_holds_out_of_every_class_and_is_the_same_again() -> None:

@@ -15,9 +15,10 @@ from model.engines import ENGINES
 from model.ensemble import Ensemble
 from model.errors import BundleInvalid
 from model.training import network
-from model.training.dataset import load, read_labels
+from model.training.dataset import load
 from model.training.errors import CheckpointError, DataError, ExportError
 from model.training.export import export
+from model.training.labels import read_characters
 from model.training.run import Settings, append_history, begin, save_weights
 from tests.training.world import LABELS, tiny_network
 
@@ -33,7 +34,7 @@ class Workshop:
     """A training of two members that has learnt nothing, and its bundle."""
 
     def __init__(self, folder: Path, data: Path, labels_file: Path) -> None:
-        self.folder, self.data, self.labels = folder, data, read_labels(labels_file)
+        self.folder, self.data, self.labels = folder, data, read_characters(labels_file)
         self.out, self.golden = folder / "out" / "bundle", folder / "golden"
         self.run(folder / "run", held_out=0.25)
         self.golden.mkdir()

@@ -17,7 +17,7 @@ from model.errors import BundleInvalid
 from model.image import decode
 from model.training import foreign
 from model.training.errors import DataError, ExportError
-from model.training.importing import import_models, read_label_list
+from model.training.importing import import_models
 from tests.training.world import LABELS
 
 Draw = Callable[[str, int], Path]
@@ -253,19 +253,3 @@ def test_a_failure_leaves_the_old_bundle(images: Path, tmp_path: Path) -> None:
 
     assert Bundle.open(tmp_path / "out" / "bundle").id == "own/1"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bundle"]
-
-
-def test_labels_may_lack_isnull_and_hold_blanks(tmp_path: Path) -> None:
-    path = tmp_path / "labels.txt"
-    path.write_text("\ufeffhot dog\ncat\r\n", encoding="utf-8")
-
-    assert read_label_list(path) == ("hot dog", "cat")
-
-
-@pytest.mark.parametrize("text", ["", "cat\n\ndog\n", "cat\ncat\n"])
-def test_what_is_no_list_of_labels_is_refused(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "labels.txt"
-    path.write_text(text, encoding="utf-8")
-
-    with pytest.raises(DataError, match=r"labels\.txt"):
-        read_label_list(path)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 from model.training import export
-from model.training.dataset import read_labels
 from model.training.freeze import Storage
+from model.training.labels import read_characters
 
 HELP = "make a bundle of trained members"
 
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     bundle = export.export(
         arguments.runs,
         arguments.data,
-        read_labels(arguments.labels),
+        read_characters(arguments.labels),
         arguments.golden,
         arguments.out,
         arguments.cache or arguments.runs[0] / "cache",

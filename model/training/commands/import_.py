@@ -6,6 +6,7 @@ from typing import get_args
 
 from model.training import importing
 from model.training.foreign import SCALINGS, Output
+from model.training.labels import read_labels
 
 HELP = "make a bundle of Keras models of your own"
 
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the bundle."""
     bundle = importing.import_models(
         arguments.models,
-        importing.read_label_list(arguments.labels),
+        read_labels(arguments.labels),
         arguments.out,
         name=arguments.name,
         version=arguments.version,

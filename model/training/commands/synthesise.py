@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from model.training.dataset import read_labels
 from model.training.errors import DataError
+from model.training.labels import read_characters
 from model.training.synthesis.fetch import fetched
 from model.training.synthesis.sheet import save_sheet
 from model.training.synthesis.stream import ISNULL_SHARE
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the images, the contact sheet, or both."""
     if arguments.out is None and arguments.sheet is None:
         raise DataError("nothing to write: give --out, --contact-sheet or both")
-    labels = read_labels(arguments.labels)
+    labels = read_characters(arguments.labels)
     shapes = arguments.fonts or fetched(arguments.cache, labels, arguments.processes)
     settings = Settings(shapes, labels, arguments.seed, arguments.isnull_share)
     if arguments.sheet is not None:

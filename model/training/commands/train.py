@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model.bundle import Bundle
 from model.training import train
-from model.training.dataset import read_labels
+from model.training.labels import read_characters
 from model.training.trainer import Plan, Round
 
 HELP = "train the members of an ensemble on labelled images"
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     train.train(
         arguments.data,
-        read_labels(arguments.labels),
+        read_characters(arguments.labels),
         arguments.weights,
         arguments.out,
         arguments.cache or arguments.out / "cache",
