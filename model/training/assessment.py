@@ -1,10 +1,12 @@
 """Assessing a bundle: its figures on labelled images, as JSON, a table and pictures."""
 
+import io
 import json
 import os
 import platform
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +14,31 @@ import numpy as np
 
 from model.ensemble import Ensemble
 from model.training import evaluation
+from model.training.contact_sheet import contact_sheet
+from model.training.dataset import Dataset
 from model.training.errors import DataError, ExportError
-from model.training.evaluation import Rule
+from model.training.evaluation import Images, Reading, Rule
+from model.training.lettering import Lettering
 from model.training.plots import pictures
 from model.training.predictions import predict
 from model.training.recalibration import load_for
 from model.training.report import figures
 
-CONFUSED = 20
-REPORT, TABLE = "evaluation.json", "evaluation.md"
+CONFUSED, MISTAKES = 20, 120
+REPORT, TABLE, SHEET = "evaluation.json", "evaluation.md", "mistakes.png"
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The figures, ready for JSON, and the images uint8 (s, s, 3) of its `mistakes`."""
+
+    report: dict[str, Any]
+    mistaken: list[Images]
 
 
 def assess(
     folder: Path, data: Path, cache: Path, negatives: Path | None = None, engine: str = "openvino"
-) -> dict[str, Any]:
+) -> Assessment:
     """Every figure of the bundle in `folder` on the labelled images of `data`.
 
     `negatives` are images to be answered `isnull`; they count for nothing else.
@@ -56,27 +69,35 @@ def assess(
         "reliability": evaluation.reliability(reading, images.targets),
         "confused": evaluation.confused(reading.answers, images.targets, labels, CONFUSED),
     }
+    wrong = _mistakes(reading, images, labels)
     if negatives and rule:
         others = load_for(bundle, negatives, cache, labels[rule.isnull])
         unlike = predict(graphs, engine, others.images, len(labels)).probabilities.mean(axis=0)
+        refusing = evaluation.read(unlike, rule, temperature)
         report["isnull"] = evaluation.refusals(
-            np.concatenate([reading.answers, evaluation.answers_of(unlike, rule)]),
+            np.concatenate([reading.answers, refusing.answers]),
             np.concatenate([images.targets, others.targets]),
             rule.isnull,
         )
-    return report
+        wrong += _mistakes(refusing, others, labels)
+    surest = sorted(wrong, key=lambda each: -each[0]["confidence"])[:MISTAKES]
+    report["mistakes"] = [mistake for mistake, _ in surest]
+    return Assessment(report, [image for _, image in surest])
 
 
-def write(report: dict[str, Any], folder: Path, fonts: Path | None = None) -> None:
+def write(assessment: Assessment, folder: Path, lettering: Lettering) -> None:
     """Put `evaluation.json`, `evaluation.md` and the pictures into the folder.
 
     Each is written beside and renamed. Raises ExportError when that fails.
     """
+    report = assessment.report
     files = {
         REPORT: (json.dumps(report, ensure_ascii=False, indent=1) + "\n").encode(),
         TABLE: table(report).encode(),
-        **pictures(report, fonts),
+        **pictures(report, lettering),
     }
+    if assessment.mistaken:
+        files[SHEET] = _sheet(assessment, lettering)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="evaluation-") as beside:
@@ -124,6 +145,34 @@ def table(report: dict[str, Any]) -> str:
         f"| {each['label']} | {each['read']} | {each['times']} |" for each in report["confused"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def _mistakes(
+    reading: Reading, images: Dataset, labels: tuple[str, ...]
+) -> list[tuple[dict[str, Any], Images]]:
+    """What was answered wrong and how surely, with the image."""
+    return [
+        (
+            {
+                "name": images.names[row],
+                "label": labels[images.targets[row]],
+                "read": labels[reading.answers[row]],
+                "confidence": round(float(reading.confidence[row]), 4),
+            },
+            images.images[row],
+        )
+        for row in np.flatnonzero(reading.answers != images.targets)
+    ]
+
+
+def _sheet(assessment: Assessment, lettering: Lettering) -> bytes:
+    captions = [
+        f"{each['label']} -> {each['read']} {each['confidence']:.2f}"
+        for each in assessment.report["mistakes"]
+    ]
+    stream = io.BytesIO()
+    contact_sheet(assessment.mistaken, captions, lettering).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def _share(value: float | None) -> str:

@@ -10,6 +10,7 @@ from model.training.contact_sheet import contact_sheet
 from model.training.dataset import Dataset
 from model.training.errors import DataError
 from model.training.evaluation import Floats
+from model.training.lettering import Lettering
 
 # Another class is as likely as this, and the label as unlikely.
 LIKELY, UNLIKELY = 0.5, 0.01
@@ -44,7 +45,7 @@ def find(probabilities: Floats, dataset: Dataset, labels: Sequence[str]) -> list
     return sorted(found, key=lambda doubt: -doubt.probability)
 
 
-def write(folder: Path, doubts: list[Doubt], dataset: Dataset, fonts: Path | None) -> None:
+def write(folder: Path, doubts: list[Doubt], dataset: Dataset, lettering: Lettering) -> None:
     """Write the list `doubts.csv`, and `doubts.png` with the first 240 of it, into the folder.
 
     Raises DataError when they cannot be written.
@@ -62,6 +63,6 @@ def write(folder: Path, doubts: list[Doubt], dataset: Dataset, fonts: Path | Non
         if shown:
             images = [dataset.images[doubt.row] for doubt in shown]
             captions = [f"{d.label} -> {d.read} {d.probability:.2f}" for d in shown]
-            contact_sheet(images, captions, fonts).save(folder / SHEET)
+            contact_sheet(images, captions, lettering).save(folder / SHEET)
     except OSError as error:
         raise DataError(f"cannot write the doubted labels to {folder}: {error}") from error

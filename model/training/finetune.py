@@ -18,6 +18,7 @@ from model.training.dataset import Dataset, load, split
 from model.training.errors import DataError
 from model.training.evaluation import Floats, Indexes, Rule, answers_of
 from model.training.labels import ISNULL
+from model.training.lettering import Lettering
 from model.training.parity import network_answers
 from model.training.predictions import predict
 from model.training.release import engine_agreement, freeze_all, renew
@@ -69,7 +70,7 @@ def finetune(
     notes: Path,
     cache: Path,
     wanted: Wanted,
-    fonts: Path | None = None,
+    lettering: Lettering,
 ) -> Judgement:
     """Tune the members of a bundle on labelled images, and write the bundle `out`.
 
@@ -90,7 +91,7 @@ def finetune(
     graphs = [bundle.path(member.graph) for member in bundle.manifest.members]
     start = predict(graphs, "openvino", dataset.images, len(labels)).probabilities.mean(axis=0)
     doubted = doubts.find(start, dataset, labels)
-    doubts.write(notes, doubted, dataset, fonts)
+    doubts.write(notes, doubted, dataset, lettering)
     print(f"{len(doubted)} of {len(dataset)} labels are doubted: {notes / doubts.LIST}", flush=True)
     if wanted.leave_out_doubted:
         learnt = np.setdiff1d(learnt, [doubt.row for doubt in doubted])

@@ -2,32 +2,28 @@
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 
-from model.training.contact_sheet import spelled
+from model.training.lettering import Lettering
 
-SUFFIXES = (".ttf", ".ttc", ".otf")
 INCHES, DPI = (6.4, 4.8), 120
 
 
-def pictures(report: dict[str, Any], fonts: Path | None) -> dict[str, bytes]:
+def pictures(report: dict[str, Any], lettering: Lettering) -> dict[str, bytes]:
     """PNG files by name, drawn from what ``model.training.assessment.assess`` returns.
 
-    Characters need a font: one below the folder `fonts`, or an installed one. What none has is
-    written as its code point.
+    What no font of `lettering` has is written as its code point.
     """
     drawn = {
         "reliability.png": _draw(lambda axes: _reliability(axes, report)),
         "members.png": _draw(lambda axes: _members(axes, report)),
     }
     if report["confused"]:
-        drawn["confused.png"] = _draw(lambda axes: _confused(axes, report["confused"], fonts))
+        drawn["confused.png"] = _draw(lambda axes: _confused(axes, report["confused"], lettering))
     return drawn
 
 
@@ -72,31 +68,10 @@ def _members(axes: Axes, report: dict[str, Any]) -> None:
     axes.legend(loc="lower right")
 
 
-def _confused(axes: Axes, pairs: list[dict[str, Any]], fonts: Path | None) -> None:
-    wanted = {sign for pair in pairs for sign in pair["label"] + pair["read"]}
-    path, known = _font(wanted, fonts)
-    names = [f"{spelled(pair['label'], known)} → {spelled(pair['read'], known)}" for pair in pairs]
+def _confused(axes: Axes, pairs: list[dict[str, Any]], lettering: Lettering) -> None:
+    path, names = lettering.best([f"{pair['label']} → {pair['read']}" for pair in pairs])
     places = range(len(pairs), 0, -1)
     axes.barh(places, [pair["times"] for pair in pairs], color="0.75")
-    font = font_manager.FontProperties(fname=path) if path else None
+    font = font_manager.FontProperties(fname=path)
     axes.set_yticks(places, names, fontproperties=font)
     axes.set(xlabel="images", title="Most frequent errors: label → answer")
-
-
-def _font(wanted: set[str], folder: Path | None) -> tuple[str | None, set[str]]:
-    """The font that has most of these characters, and which it has; None: matplotlib's own."""
-    found = sorted(map(str, folder.rglob("*"))) if folder else font_manager.findSystemFonts()
-    best: tuple[str | None, set[str]] = (None, _characters(font_manager.findfont("DejaVu Sans")))
-    for path in found:
-        if path.lower().endswith(SUFFIXES):
-            has = _characters(path)
-            if "→" in has and len(wanted & has) > len(wanted & best[1]):
-                best = path, has
-    return best
-
-
-def _characters(path: str) -> set[str]:
-    try:
-        return {chr(code) for code in FT2Font(path).get_charmap()}
-    except (OSError, RuntimeError):  # no font, or a damaged one
-        return set()

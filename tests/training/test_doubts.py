@@ -9,6 +9,7 @@ from model.training import doubts
 from model.training.dataset import Dataset
 from model.training.doubts import LIKELY, UNLIKELY, Doubt
 from model.training.errors import DataError
+from model.training.lettering import Lettering
 
 LABELS = ("德", "能", "三", "isnull")
 
@@ -48,7 +49,7 @@ def test_a_label_that_is_likely_too_is_not_doubted(dataset: Dataset) -> None:
 def test_list_and_sheet_are_written(dataset: Dataset, tmp_path: Path) -> None:
     doubt = Doubt(2, "2_德.jpg", "德", "能", 0.98765)
 
-    doubts.write(tmp_path / "notes", [doubt], dataset, fonts=None)
+    doubts.write(tmp_path / "notes", [doubt], dataset, Lettering())
 
     with (tmp_path / "notes" / "doubts.csv").open(encoding="utf-8-sig", newline="") as stream:
         assert list(csv.reader(stream)) == [
@@ -60,8 +61,8 @@ def test_list_and_sheet_are_written(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_without_doubts_an_old_sheet_goes(dataset: Dataset, tmp_path: Path) -> None:
-    doubts.write(tmp_path, [Doubt(0, "a", "德", "能", 0.9)], dataset, fonts=None)
-    doubts.write(tmp_path, [], dataset, fonts=None)
+    doubts.write(tmp_path, [Doubt(0, "a", "德", "能", 0.9)], dataset, Lettering())
+    doubts.write(tmp_path, [], dataset, Lettering())
 
     assert [path.name for path in tmp_path.iterdir()] == ["doubts.csv"]
 
@@ -70,4 +71,4 @@ def test_a_place_that_cannot_be_written_is_named(dataset: Dataset, tmp_path: Pat
     (tmp_path / "notes").write_bytes(b"a file where a folder should be")
 
     with pytest.raises(DataError, match="cannot write the doubted labels"):
-        doubts.write(tmp_path / "notes", [], dataset, fonts=None)
+        doubts.write(tmp_path / "notes", [], dataset, Lettering())

@@ -20,6 +20,7 @@ from model.training.dataset import load
 from model.training.errors import DataError
 from model.training.finetune import Wanted, finetune, next_version
 from model.training.freeze import freeze
+from model.training.lettering import Lettering
 from model.training.tuner import Budget
 from tests.training.world import LABELS, tiny_network
 
@@ -115,7 +116,7 @@ def test_the_command_makes_a_bundle_one_version_up_and_lists_doubts(
 
 
 def tune(bundle: Bundle, data: Path, folder: Path, wanted: Wanted) -> None:
-    finetune(bundle, data, folder / "new", folder / "notes", folder / "cache", wanted)
+    finetune(bundle, data, folder / "new", folder / "notes", folder / "cache", wanted, Lettering())
 
 
 def test_a_bundle_that_reads_worse_is_not_written(

@@ -19,6 +19,7 @@ from model.training.assessment import assess, table, write
 from model.training.dataset import load
 from model.training.errors import DataError, ExportError
 from model.training.evaluation import Rule
+from model.training.lettering import Lettering
 from model.training.recalibration import recalibrate
 from model.training.run import Settings
 from tests.training.world import LABELS
@@ -136,7 +137,9 @@ def test_an_assessment_says_what_the_ensemble_reads(
     readings = {path: ensemble.read(path.read_bytes()) for path in fresh.iterdir()}
     right = [reading.answer == path.stem[-1] for path, reading in readings.items()]
 
-    report = assess(bundle, fresh, tmp_path / "cache", draw("foreign", 9))
+    found = assess(bundle, fresh, tmp_path / "cache", draw("foreign", 9))
+
+    report, mistakes = found.report, found.report["mistakes"]
 
     assert report["accuracy"] == pytest.approx(np.mean(right), abs=1e-4)
     sure = np.average(
@@ -149,26 +152,35 @@ def test_an_assessment_says_what_the_ensemble_reads(
     assert report["members"]["first"][-1] == report["accuracy"]
     assert report["early_exit"]["answered_by_first"] == [0, 0, 21]
     assert len(report["member_ms"]) == 3
+    among = {path.name: reading for path, reading in readings.items()}
+    own = [each for each in mistakes if each["label"] != "isnull"]
+    assert len(own) == len(right) - sum(right)
+    assert all(among[each["name"]].answer == each["read"] != each["label"] for each in own)
+    assert len(mistakes) - len(own) == 9 - round(9 * report["isnull"]["recall"])
+    sureness = [each["confidence"] for each in mistakes]
+    assert sureness == sorted(sureness, reverse=True)
+    assert len(found.mistaken) == len(mistakes)
 
 
 def test_a_report_is_written_whole(bundle: Path, draw: Draw, tmp_path: Path) -> None:
-    report = assess(bundle, draw("fresh", 21), tmp_path / "cache", engine="tensorflow")
+    found = assess(bundle, draw("fresh", 21), tmp_path / "cache", engine="tensorflow")
     out = tmp_path / "report"
 
-    write(report, out)
-    write(report, out)
+    write(found, out, Lettering())
+    write(found, out, Lettering())
 
     assert sorted(path.name for path in out.iterdir()) == [
-        "confused.png", "evaluation.json", "evaluation.md", "members.png", "reliability.png",
+        "confused.png", "evaluation.json", "evaluation.md", "members.png", "mistakes.png",
+        "reliability.png",
     ]  # fmt: skip
-    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == report
-    assert (out / "evaluation.md").read_text(encoding="utf-8") == table(report)
+    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == found.report
+    assert (out / "evaluation.md").read_text(encoding="utf-8") == table(found.report)
     assert (out / "members.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_report_that_cannot_be_written_is_told(bundle: Path, draw: Draw, tmp_path: Path) -> None:
-    report = assess(bundle, draw("fresh", 21), tmp_path / "cache")
+    found = assess(bundle, draw("fresh", 21), tmp_path / "cache")
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
 
     with pytest.raises(ExportError, match="cannot write"):
-        write(report, tmp_path / "file" / "report")
+        write(found, tmp_path / "file" / "report", Lettering())

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from model.engines import ENGINES
 from model.training import assessment
+from model.training.lettering import Lettering
 
 HELP = "measure a bundle on labelled images"
 
@@ -17,18 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--negatives", type=Path, help="images that should be answered isnull")
     add("--out", type=Path, required=True, help="folder for evaluation.json, .md and pictures")
     add("--engine", choices=ENGINES, default=ENGINES[0], help="(default: %(default)s)")
-    add("--fonts", type=Path, help="folder of a font for the characters in the pictures")
+    add("--fonts", type=Path, help="folder of fonts for the pictures (default: those installed)")
     add("--cache", type=Path, help="folder for decoded images (default: OUT/cache)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the report and show its table."""
-    report = assessment.assess(
+    lettering = Lettering(arguments.fonts)
+    found = assessment.assess(
         arguments.bundle,
         arguments.data,
         arguments.cache or arguments.out / "cache",
         arguments.negatives,
         arguments.engine,
     )
-    assessment.write(report, arguments.out, arguments.fonts)
-    print(assessment.table(report))
+    assessment.write(found, arguments.out, lettering)
+    print(assessment.table(found.report))

@@ -12,6 +12,7 @@ from pathlib import Path
 from model.bundle import Bundle
 from model.training import finetune
 from model.training.finetune import Wanted, next_version
+from model.training.lettering import Lettering
 from model.training.tuner import Budget
 
 HELP = "make a better bundle out of one and labelled images"
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         notes,
         arguments.cache or notes / "cache",
         wanted,
-        arguments.fonts,
+        Lettering(arguments.fonts),
     )
     print(f"{bundle.manifest.name}/{wanted.version} is in {out}: {judgement}")
 
