@@ -41,10 +41,10 @@ class Lettering:
         plain = {each for each in wanted if each.isascii() and each.isprintable()}
         able = {path: has for path, has in self._faces.items() if plain <= has}
         path = max(able, key=lambda each: len(wanted & able[each]))
-        return path, [spelled(text, able[path]) for text in texts]
+        return path, [_spelled(text, able[path]) for text in texts]
 
 
-def spelled(text: str, known: set[str]) -> str:
+def _spelled(text: str, known: set[str]) -> str:
     """The text with every character that is not `known` as its code point."""
     return "".join(each if each in known else f"U+{ord(each):04X}" for each in text)
 

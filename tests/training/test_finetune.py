@@ -22,7 +22,7 @@ from model.training.finetune import Wanted, finetune, next_version
 from model.training.freeze import freeze
 from model.training.lettering import Lettering
 from model.training.tuner import Budget
-from tests.training.world import LABELS, tiny_network
+from tests.training.world import FACTS, LABELS, tiny_network
 
 INKS = {"A": "darkred", "O": "darkgreen", "X": "navy"}
 SHORT = Budget(seconds=1e6, epochs=2, rate=1e-4)
@@ -70,13 +70,7 @@ def make(graph: Path, tmp_path: Path) -> Callable[[str], Bundle]:
     def made(answer: str) -> Bundle:
         golden = tmp_path / "golden.jpg"
         shutil.copy(paint(tmp_path / "golden", 3) / "2_X.jpg", golden)
-        facts = {
-            "name": "tiny", "version": "1", "labels": LABELS, "licence": "none",
-            "input": {"height": 32, "width": 32}, "engines": {"tensorflow": 1.0},
-            "isnull": {"label": "isnull", "threshold": 0.9},
-            "accuracy": {}, "provenance": {"by": "hand"},
-        }  # fmt: skip
-        return pack(tmp_path / "bundle", [graph], {golden: answer}, facts)
+        return pack(tmp_path / "bundle", [graph], {golden: answer}, FACTS)
 
     return made
 

@@ -14,7 +14,7 @@ from model.training.errors import DataError
 from model.training.freeze import freeze
 from model.training.parity import network_answers
 from model.training.teacher import opinions
-from tests.training.world import LABELS, trained_network
+from tests.training.world import FACTS, LABELS, trained_network
 
 Draw = Callable[[str, int], Path]
 
@@ -25,12 +25,7 @@ def bundle_of(folder: Path, data: Path, labels: tuple[str, ...] = LABELS) -> Bun
     folder.mkdir(exist_ok=True)
     (folder / "1.pb").write_bytes(freeze(model, "fp32").SerializeToString())
     shutil.copy(data / "0_A.jpg", folder / "golden.jpg")
-    facts = {
-        "name": "tiny", "version": "1", "labels": labels, "licence": "none",
-        "input": {"height": 32, "width": 32}, "engines": {"tensorflow": 1.0},
-        "isnull": {"label": "isnull", "threshold": 0.9},
-        "accuracy": {}, "provenance": {"by": "hand"},
-    }  # fmt: skip
+    facts = {**FACTS, "labels": labels}
     return pack(folder / "bundle", [folder / "1.pb"], {folder / "golden.jpg": "A"}, facts)
 
 

@@ -6,6 +6,13 @@ import numpy as np
 from model.training.network import TRUNK_END
 
 LABELS = ("A", "O", "X", "isnull")
+# Of a bundle with a member of this world.
+FACTS = {
+    "name": "tiny", "version": "1", "labels": LABELS, "licence": "none",
+    "input": {"height": 32, "width": 32}, "engines": {"tensorflow": 1.0},
+    "isnull": {"label": "isnull", "threshold": 0.9},
+    "accuracy": {}, "provenance": {"by": "hand"},
+}  # fmt: skip
 
 
 def tiny_network(classes: int, size: int | None = None) -> keras.Model:
