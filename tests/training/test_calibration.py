@@ -85,7 +85,7 @@ def test_isnull_refuses_no_more_than_its_share() -> None:
     rule = calibration.isnull_rule(mean, ISNULL)
     refused = evaluation.answers_of(mean, rule) == ISNULL
 
-    assert refused.sum() == 12
+    assert refused.sum() == 18
     assert np.sum(np.delete(mean, ISNULL, axis=1).max(axis=1) < rule.least) == 4
 
 
