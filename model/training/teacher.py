@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from model.bundle import Bundle
+from model.training import checkpoint
 from model.training.dataset import load
 from model.training.errors import DataError
 from model.training.predictions import predict
 
+OPINIONS = "opinions"
 Opinions = npt.NDArray[np.float16]
 
 
@@ -24,8 +26,8 @@ def opinions(bundle: Bundle, data: Path, labels: tuple[str, ...], cache: Path) -
     """The mean probabilities float16 (n, classes) of all members for every image of `data`.
 
     The rows are in the order of `dataset.load`. They are kept in `cache`, as decoded images are.
-    Raises DataError when the bundle has other labels or a picture that is not square, when the
-    cache cannot be written, and what `load` does.
+    Raises DataError when the bundle has other labels or a picture that is not square, what `load`
+    does, and CheckpointError when the cache cannot be written or read.
     """
     manifest = bundle.manifest
     if manifest.labels != labels:
@@ -35,17 +37,10 @@ def opinions(bundle: Bundle, data: Path, labels: tuple[str, ...], cache: Path) -
     images = load(data, labels, manifest.input.height, cache)
     graphs = [member.graph for member in manifest.members]
     told = repr((images.names, str(data.resolve()), [graph.sha256 for graph in graphs]))
-    path = cache / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}-opinions.npy"
+    path = cache / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}-opinions.npz"
     if not path.exists():
         paths = [bundle.path(graph) for graph in graphs]
         found = predict(paths, "openvino", images.images, len(labels)).probabilities
-        beside = path.with_suffix(".part")
-        try:
-            with beside.open("wb") as file:
-                np.save(file, found.mean(axis=0).astype(np.float16))
-            beside.replace(path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise DataError(f"cannot write the cache {cache}: {error}") from error
-    read: Opinions = np.load(path)
-    return read
+        checkpoint.save(path, 0, {OPINIONS: found.mean(axis=0).astype(np.float16)})
+    _, kept = checkpoint.load(path, {OPINIONS: (len(images), len(labels))})
+    return kept[OPINIONS]
