@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test lint lock clean
+.PHONY: run test one lint lock clean help
 
 run: $(VENV)/.run  ## serve on this machine until Ctrl-C
 	@exec $(BIN)/python deploy/run.py
@@ -12,7 +12,10 @@ run: $(VENV)/.run  ## serve on this machine until Ctrl-C
 test: lint  ## lint, types and every test
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.test
+one: $(VENV)/.test  ## one file or case: make one T=tests/workers/test_queue.py
+	$(if $(T),,$(error say which: make one T=tests/...))$(BIN)/python -m pytest $(T)
+
+lint: $(VENV)/.test  ## format, style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -30,10 +33,13 @@ $(VENV)/.test: $(VENV)/.run
 	@$(INSTALL) -e '.[web,worker,flower,run,training,bench,test]'
 	@touch $@
 
-lock: ## pin everything that setup.cfg pulls in
+lock:  ## pin everything that setup.cfg pulls in
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet -e '.[web,worker,flower,run,training,bench,test]'
 	$(VENV)/lock/bin/python -m pip freeze --exclude-editable > constraints.txt
 
-clean:
+clean:  ## remove the environment
 	rm -rf $(VENV)
+
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 8
