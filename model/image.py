@@ -12,31 +12,43 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, TiffImagePlugin
 
+from model import tiff
+from model.containers import JPEG, bare
 from model.errors import ImageUnreadable
+from model.limits import MAX_JPEG_SCANS, MAX_PIXELS, refuse_above
 
 # Decoders of obscure formats are attack surface, and nobody scans forms to them.
 FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 
-# Read from the header before a pixel is decoded: a few kilobytes can declare gigapixels.
-MAX_PIXELS: Final = 4_000_000
+# Telephones send HEIC and AVIF. Their headers do not bound what decoding costs: the coded picture
+# inside has a size of its own.
+_TELEPHONES: Final = frozenset(
+    [b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"]
+)
 
-# A progressive JPEG has about ten; every scan, of a few bytes, costs a pass over all pixels.
-MAX_JPEG_SCANS: Final = 100
+_SCAN, _END = b"\xff\xda", b"\xff\xd9"
 
-# EXIF of one JPEG segment is 64 KiB at most; megabytes of it take seconds to parse.
-MAX_EXIF_BYTES: Final = 256 * 1024
-
-_JPEG, _SCAN, _EXIF = b"\xff\xd8", b"\xff\xda", b"Exif\0\0"
+# What brings a picture upright that lies as EXIF says.
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def decode(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
     """Decode one picture and squeeze it to the input size.
 
     The first frame counts, EXIF rotation is applied, transparency becomes white paper,
-    16-bit grey is scaled down to 8 bits, CMYK and palettes become RGB. Pillow's warnings are
-    dropped: they are about the caller's file, and the caller gets an answer or an error.
+    deeper grey is scaled down to 8 bits, CMYK and palettes become RGB. Other metadata is not
+    looked at. Pillow's warnings are dropped: they are about the caller's file, and the caller
+    gets an answer or an error.
 
     Args:
         data: the file's bytes, in one of ``FORMATS``.
@@ -48,14 +60,19 @@ def decode(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
 
     Raises:
         ImageUnreadable: not a picture, damaged, or costlier to decode than a scan can be.
+        MemoryError, OSError: the machine's trouble, which says nothing about the picture.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             small = _upright(data).resize((width, height), Image.Resampling.BILINEAR)
-    except ImageUnreadable:
+    except (ImageUnreadable, MemoryError):
         raise
     except Exception as error:  # on damaged input decoders raise nearly anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if _out_of_memory(error):
+            raise MemoryError("the decoder got no memory") from error
         raise ImageUnreadable(
             f"the image cannot be decoded ({type(error).__name__}). "
             f"Send one complete file of {', '.join(FORMATS)}."
@@ -63,25 +80,52 @@ def decode(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.asarray(small, dtype=np.uint8)
 
 
+def _out_of_memory(error: Exception) -> bool:
+    """Pillow's decoders report that as an OSError like those of damaged files."""
+    return isinstance(error, OSError) and str(error).startswith(
+        ("out of memory", "decoder error -9")
+    )
+
+
 def _upright(data: bytes) -> Image.Image:
     """The picture in its own size, RGB on white, its top up."""
-    if data.startswith(_JPEG):
-        _refuse_above(MAX_JPEG_SCANS, data.count(_SCAN), "scans")
-        # Pillow parses EXIF while it opens the file, joined from all segments.
-        _refuse_above(MAX_EXIF_BYTES, data.count(_EXIF) << 16, "bytes of EXIF")
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        _refuse_above(MAX_PIXELS, image.width * image.height, "pixels")
-        _refuse_above(MAX_EXIF_BYTES, len(image.info.get("exif", b"")), "bytes of EXIF")
-        image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
-
-
-def _refuse_above(limit: int, found: int, things: str) -> None:
-    if found > limit:
+    if data[4:8] == b"ftyp" and data[8:12] in _TELEPHONES:
         raise ImageUnreadable(
-            f"the image has {found:,} {things}; at most {limit:,} are read. "
-            "Send the cropped character as a plain file."
+            "the image is HEIC or AVIF, which are not read. "
+            f"Send it as one of {', '.join(FORMATS)}; telephones export JPEG."
         )
+    picture = bare(data)
+    if data.startswith(JPEG):
+        image = _jpeg(picture.data)
+    else:
+        image = _loaded(picture.data)
+    turn = _TURNS.get(picture.orientation or tiff.orientation(image.info.get("exif", b"")))
+    upright = _to_rgb(image)
+    return upright if turn is None else upright.transpose(turn)
+
+
+def _loaded(data: bytes) -> Image.Image:
+    """The pixels as they are stored, if their number is in bounds."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        refuse_above(MAX_PIXELS, image.width * image.height, "pixels")
+        image.load()
+        return image
+
+
+def _jpeg(data: bytes) -> Image.Image:
+    """A JPEG; one that lacks its end marker is whole if nothing that may follow changes it.
+
+    libjpeg makes up what is cut off, and tells nobody; what it makes up depends on the bytes
+    that come instead.
+    """
+    refuse_above(MAX_JPEG_SCANS, data.count(_SCAN), "scans")
+    if data.rfind(_END) > data.rfind(_SCAN):
+        return _loaded(data)
+    cut = data.removesuffix(_END[:1])
+    image, other = (_loaded(cut + filler * 64 + _END) for filler in (b"\0", b"\x55"))
+    if image.tobytes() != other.tobytes():
+        raise ImageUnreadable("the JPEG is cut off. Send the whole file.")
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -91,10 +135,21 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             "the image has 32-bit pixels, which have no defined white. Send 8 or 16 bits."
         )
     if image.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255, which turns paper and ink white.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = _shallow(image)
+    if image.mode == "La":  # Pillow turns it into nothing but LA
+        image = image.convert("LA")
     if image.has_transparency_data:
         layers = image.convert("RGBA")
         paper = Image.new("RGBA", layers.size, "white")
         return Image.alpha_composite(paper, layers).convert("RGB")
     return image.convert("RGB")
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """Deep grey as 8 bits. Pillow's own conversion clips at 255: paper and ink turn white."""
+    bits, white_is_zero = 16, False
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        bits = image.tag_v2.get(tiff.BITS, (bits,))[0]
+        white_is_zero = image.tag_v2.get(tiff.PHOTOMETRIC) == 0
+    levels = (np.asarray(image) >> (bits - 8)).astype(np.uint8)
+    return Image.fromarray(~levels if white_is_zero else levels)

@@ -1,0 +1,31 @@
+"""What a picture may cost: known from its headers, before a pixel is decoded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from model.errors import ImageUnreadable
+
+# A few kilobytes can declare gigapixels.
+MAX_PIXELS: Final = 4_000_000
+
+# A progressive JPEG has about ten; every scan, of a few bytes, costs a pass over all pixels.
+MAX_JPEG_SCANS: Final = 100
+
+# Tiles stick out over the picture's edge and are unpacked whole: 2,048 x 2,048 for 2,000 x 2,000.
+MAX_UNPACKED_PIXELS: Final = 2 * MAX_PIXELS
+
+# Every strip or tile of a TIFF is set up for itself.
+MAX_SEGMENTS: Final = 65_536
+
+# Blank strips may share their bytes; millions of them may not share all of the file.
+MAX_TIMES_READ: Final = 4
+
+
+def refuse_above(limit: int, found: int, things: str) -> None:
+    """Raise ``ImageUnreadable`` if there is more of something than is read."""
+    if found > limit:
+        raise ImageUnreadable(
+            f"the image has {found:,} {things}; at most {limit:,} are read. "
+            "Send the cropped character as a plain file."
+        )
