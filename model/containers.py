@@ -10,7 +10,7 @@ import struct
 from typing import Final, NamedTuple
 
 from model.errors import ImageUnreadable
-from model.tiff import Directory, orientation
+from model.tiff import ORIENTATION, Directory, orientation
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _TIFFS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -23,10 +23,11 @@ _METADATA: Final = frozenset([*range(0xE1, 0xF0), _COMMENT]) - {_ADOBE}
 
 
 class Bare(NamedTuple):
-    """A picture without metadata, and how it lies (EXIF's 1 to 8)."""
+    """A picture without metadata, how it lies (EXIF's 1 to 8, 0: not looked for), its polarity."""
 
     data: bytes
-    orientation: int
+    orientation: int = 0
+    negative: bool = False
 
 
 def bare(data: bytes) -> Bare:
@@ -43,10 +44,10 @@ def bare(data: bytes) -> Bare:
         try:
             directory = Directory(data)
             directory.refuse_costly()
-            return Bare(directory.rewritten(), orientation(data))
+            return Bare(directory.rewritten(), directory.number(ORIENTATION, 1), directory.negative)
         except struct.error as error:
             raise ImageUnreadable("the TIFF is cut off or damaged. Send the whole file.") from error
-    return Bare(data, 0)
+    return Bare(data)
 
 
 def _bare_jpeg(data: bytes) -> Bare:

@@ -30,6 +30,9 @@ _TELEPHONES: Final = frozenset(
 
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
 
+# Unlike in their first bits and in what they mean to a Huffman decoder.
+_FILLERS: Final = (b"\0", b"\xfe", b"\xaa", b"\x55", b"\x93\x6c\xd1", b"\x37\xc8\x1b")
+
 # What brings a picture upright that lies as EXIF says.
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -95,12 +98,9 @@ def _upright(data: bytes) -> Image.Image:
             f"Send it as one of {', '.join(FORMATS)}; telephones export JPEG."
         )
     picture = bare(data)
-    if data.startswith(JPEG):
-        image = _jpeg(picture.data)
-    else:
-        image = _loaded(picture.data)
+    image = (_jpeg if data.startswith(JPEG) else _loaded)(picture.data)
     turn = _TURNS.get(picture.orientation or tiff.orientation(image.info.get("exif", b"")))
-    upright = _to_rgb(image)
+    upright = _to_rgb(image, picture.negative)
     return upright if turn is None else upright.transpose(turn)
 
 
@@ -122,22 +122,26 @@ def _jpeg(data: bytes) -> Image.Image:
     if data.rfind(_END) > data.rfind(_SCAN):
         return _loaded(data)
     cut = data.removesuffix(_END[:1])
-    image, other = (_loaded(cut + filler * 64 + _END) for filler in (b"\0", b"\x55"))
-    if image.tobytes() != other.tobytes():
+    image, *others = (_loaded(cut + filler * 64 + _END) for filler in _FILLERS)
+    if any(image.tobytes() != other.tobytes() for other in others):
         raise ImageUnreadable("the JPEG is cut off. Send the whole file.")
     return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, negative: bool) -> Image.Image:
     """Any mode Pillow decodes to, as RGB on white."""
     if image.mode in {"I", "F"}:
         raise ImageUnreadable(
             "the image has 32-bit pixels, which have no defined white. Send 8 or 16 bits."
         )
     if image.mode.startswith("I;16"):
-        image = _shallow(image)
+        image = _shallow(image, negative)
     if image.mode == "La":  # Pillow turns it into nothing but LA
         image = image.convert("LA")
+    colour = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(colour, tuple) and max(colour) > 255:  # noqa: PLR2004
+        # Pillow halves the depth of the pixels and forgets the transparent colour.
+        image.info["transparency"] = tuple(level >> 8 for level in colour)
     if image.has_transparency_data:
         layers = image.convert("RGBA")
         paper = Image.new("RGBA", layers.size, "white")
@@ -145,11 +149,15 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _shallow(image: Image.Image) -> Image.Image:
+def _shallow(image: Image.Image, negative: bool) -> Image.Image:
     """Deep grey as 8 bits. Pillow's own conversion clips at 255: paper and ink turn white."""
-    bits, white_is_zero = 16, False
+    bits = 16
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         bits = image.tag_v2.get(tiff.BITS, (bits,))[0]
-        white_is_zero = image.tag_v2.get(tiff.PHOTOMETRIC) == 0
-    levels = (np.asarray(image) >> (bits - 8)).astype(np.uint8)
-    return Image.fromarray(~levels if white_is_zero else levels)
+    deep = np.asarray(image)
+    levels = (deep >> (bits - 8)).astype(np.uint8)
+    if negative:
+        levels = ~levels
+    if "transparency" in image.info:
+        levels[deep == image.info["transparency"]] = 255
+    return Image.fromarray(levels)

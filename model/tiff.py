@@ -45,13 +45,13 @@ class _Field(NamedTuple):
 
     packed: bytes
     kind: int
-    count: int
+    values: int
     at: int
 
     @property
     def size(self) -> int:
         """Bytes of all values."""
-        return self.count * (_BYTES | _BYTES_OF_BIG).get(self.kind, 0)
+        return self.values * (_BYTES | _BYTES_OF_BIG).get(self.kind, 0)
 
 
 class Directory:
@@ -91,12 +91,17 @@ class Directory:
         if field is None or field.kind not in _NUMBERS or field.size > len(self._data):
             return ()
         return struct.unpack_from(
-            f"{self._order}{field.count}{_NUMBERS[field.kind]}", self._data, field.at
+            f"{self._order}{field.values}{_NUMBERS[field.kind]}", self._data, field.at
         )
 
     def number(self, tag: int, default: int) -> int:
         """The first number of a tag."""
         return next(iter(self.numbers(tag)), default)
+
+    @property
+    def negative(self) -> bool:
+        """Whether white is nought in a picture of more than 8 bits: Pillow minds it up to 8."""
+        return self.number(PHOTOMETRIC, 1) == 0 and self.number(BITS, 1) > 8  # noqa: PLR2004
 
     def refuse_costly(self) -> None:
         """Refuse a file whose decoding costs more than its picture's size tells."""
@@ -111,7 +116,7 @@ class Directory:
         for places, lengths in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
             if places not in self._fields:
                 continue
-            segments = max(layer * planes, self._fields[places].count)
+            segments = max(layer * planes, self._fields[places].values)
             refuse_above(MAX_SEGMENTS, segments, "strips or tiles")
             # Where a length is missing or nought, libtiff reads up to the end of the file.
             known = self.numbers(lengths)[:segments]
@@ -122,18 +127,25 @@ class Directory:
                 refuse_above(limit, packed, "bytes in its strips or tiles")
 
     def rewritten(self) -> bytes:
-        """The file with a directory of its pixels' tags alone, and no further picture."""
-        kept = [self._fields[tag] for tag in sorted(self._fields.keys() & _OF_PIXELS)]
-        refuse_above(
-            MAX_TIMES_READ * len(self._data), sum(field.size for field in kept), "bytes of tags"
-        )
+        """The file with a directory of its pixels' tags alone, and no further picture.
+
+        One that is ``negative`` says the opposite, since Pillow reads few of that kind.
+        """
+        kept = {tag: self._fields[tag] for tag in sorted(self._fields.keys() & _OF_PIXELS)}
+        size = sum(field.size for field in kept.values())
+        refuse_above(MAX_TIMES_READ * len(self._data), size, "bytes of tags")
+        if self.negative:
+            says = struct.pack(
+                self._order + ("HHQH6x" if self._big else "HHIH2x"), PHOTOMETRIC, 3, 1, 1
+            )
+            kept[PHOTOMETRIC] = kept[PHOTOMETRIC]._replace(packed=says)
         at = len(self._data) + len(self._data) % 2
         head = self._data[: 8 if self._big else 4] + self._offset.pack(at)
         return b"".join(
             [
                 *(head, self._data[len(head) :].ljust(at - len(head), b"\0")),
                 self._count.pack(len(kept)),
-                *(field.packed for field in kept),
+                *(field.packed for field in kept.values()),
                 self._offset.pack(0),
             ]
         )

@@ -99,3 +99,36 @@ def jpeg(*segments: bytes, marker: int = 0xE1, scans: int = 0) -> bytes:
         struct.pack(">BBH", 0xFF, marker, len(segment) + 2) + segment for segment in segments
     )
     return plain[:2] + extra + plain[2:-2] + last * scans + plain[-2:]
+
+
+def tiff_of(fields: dict[int, tuple[int, ...]], *values: bytes) -> bytes:
+    """A TIFF whose tags hold these numbers; its strips or tiles are the values, in turn.
+
+    The places and lengths of the values are filled in for a tag that holds nothing.
+    """
+    places, at = [], 8
+    for value in values:
+        places.append(at)
+        at += len(value)
+    filled = {273: places, 324: places, 279: map(len, values), 325: map(len, values)}
+    tags = {tag: numbers or tuple(filled[tag]) for tag, numbers in sorted(fields.items())}
+    beside = at + at % 2 + 2 + 12 * len(tags) + 4
+    directory, rest = struct.pack("<H", len(tags)), b""
+    for tag, numbers in tags.items():
+        packed = struct.pack(f"<{len(numbers)}I", *numbers)
+        if len(numbers) > 1:
+            place = struct.pack("<I", beside + len(rest))
+            rest += packed
+        else:
+            place = packed
+        directory += struct.pack("<HHI", tag, 4, len(numbers)) + place
+    head = struct.pack("<2sHI", b"II", 42, at + at % 2) + b"".join(values)
+    return head.ljust(at + at % 2, b"\0") + directory + bytes(4) + rest
+
+
+def crowded(tags: int, size: int) -> bytes:
+    """A TIFF's directory, or EXIF: many unknown tags, all of which hold the same bytes."""
+    entries = b"".join(struct.pack("<HHII", 1_000 + tag, 7, size, 8) for tag in range(tags))
+    return (
+        struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", tags) + entries + bytes(4)
+    ).ljust(size + 8, b"\0")
