@@ -30,11 +30,13 @@ def _embedded() -> str:
 class RedisProcess:
     """Started, killed, frozen and started again as a test wishes; its data survive."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self._options = options
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis(port=self.port)
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start and wait until it answers."""
@@ -45,6 +47,7 @@ class RedisProcess:
                 program,
                 *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)),
                 *("--appendonly", "yes", "--save", "", "--loglevel", "warning"),
+                *self._options,
             ],
             stdout=subprocess.DEVNULL,
         )
@@ -63,7 +66,9 @@ class RedisProcess:
         self._process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End the process, by default in order."""
+        """End the process, by default in order. One that never began has ended."""
+        if self._process is None:
+            return
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(number)

@@ -70,8 +70,13 @@ class Service:
 
     def start_front(self) -> None:
         """Start gunicorn and wait until it is alive."""
-        self.front = self._spawn("gunicorn", "-c", "deploy/gunicorn.conf.py")
+        self.spawn_front()
         self.wait_for("/livez", 200)
+
+    def spawn_front(self) -> psutil.Popen:
+        """Start gunicorn."""
+        self.front = self._spawn("gunicorn", "-c", "deploy/gunicorn.conf.py")
+        return self.front
 
     def start_workers(self, concurrency: int = 2) -> psutil.Popen:
         """Start a Celery worker of so many processes."""

@@ -8,21 +8,22 @@ from typing import NamedTuple
 
 from gevent import Timeout
 from redis import Redis, RedisError
+from redis.exceptions import ResponseError
 
 from web.body import InferenceRequest
 from web.listener import Listener, Waiter
+from web.outage import Outages, problem_of
 from web.problems import (
     AnswerLate,
     EngineFailed,
     ImageUnreadable,
     LineFull,
-    QueueFull,
-    RedisAway,
+    QueueReadOnly,
     UuidConflict,
     WorkersAway,
 )
-from web.pulse import Pulse, is_out_of_memory
 from web.settings import WebSettings
+from web.status import LatestStatus
 from workers.contract.clock import Clock, Deadlines
 from workers.contract.ledger import Admission, Ledger, Verdict
 from workers.contract.queue import ImageMessage
@@ -68,7 +69,8 @@ class Dispatcher:
         redis: Redis,
         ledger: Ledger,
         listener: Listener,
-        pulse: Pulse,
+        latest: LatestStatus,
+        outages: Outages,
         settings: WebSettings,
         clock: Clock,
     ) -> None:
@@ -76,7 +78,8 @@ class Dispatcher:
         self._settings = settings
         self._ledger = ledger
         self._listener = listener
-        self._pulse = pulse
+        self._latest = latest
+        self._outages = outages
         self._clock = clock
 
     def answer(self, request: InferenceRequest, deadlines: Deadlines) -> Answer:
@@ -85,7 +88,7 @@ class Dispatcher:
         Raises:
             Problem: any of those this module imports; ``AnswerLate`` at ``answer_by_ms``.
         """
-        self._pulse.require_redis()
+        self._latest.require_redis()
         left_ms = max(_LAST_LOOK_MS, deadlines.answer_by_ms - self._clock())
         try:
             # The clock holds whatever hangs: a silent Redis, the queue for its connections.
@@ -95,10 +98,10 @@ class Dispatcher:
             ):
                 answer = self._wait(request, deadlines, waiter)
         except RedisError as error:
-            raise QueueFull if is_out_of_memory(error) else RedisAway from error
+            raise self._outages.note(error) from error
         except AnswerLate:
             # If it is Redis that hangs, say so.
-            self._pulse.require_redis()
+            self._latest.require_redis()
             raise
         match answer.result.outcome:
             case Outcome.UNREADABLE:
@@ -129,14 +132,24 @@ class Dispatcher:
     def _admit(self, request: InferenceRequest, deadlines: Deadlines, *, waits: bool) -> Admission:
         """Ask the ledger what the request is, and enqueue it if it says so."""
         now_ms = self._clock()
-        admission = self._ledger.admit(
-            request.uuid,
-            request.fingerprint,
-            self._subject(request),
-            deadlines,
-            self._listener.channel,
-            self._longest_line(deadlines.answer_by_ms - now_ms),
-        )
+        try:
+            admission = self._ledger.admit(
+                request.uuid,
+                request.fingerprint,
+                self._subject(request),
+                deadlines,
+                self._listener.channel,
+                self._longest_line(deadlines.answer_by_ms - now_ms),
+            )
+        except ResponseError as error:
+            # To admit is to write, but to find a conflict is not. So what is kept under this uuid,
+            # and can be read from a Redis that takes nothing new, is of this image.
+            result = None
+            if isinstance(problem_of(error), QueueReadOnly):
+                result = self._ledger.result(request.uuid)
+            if result is None:
+                raise
+            return Admission(Verdict.KEPT, result)
         match admission.verdict:
             case Verdict.CONFLICT:
                 raise UuidConflict(
@@ -150,7 +163,8 @@ class Dispatcher:
                 )
             case Verdict.UNREADY if not waits:
                 # Who waits already goes on waiting when the worker dies: one may come back.
-                raise QueueFull if self._pulse.full else WorkersAway
+                self._latest.require_writing()
+                raise WorkersAway
             case Verdict.FULL if not waits:
                 raise LineFull(self._seconds_to_work_off(admission.waiting))
             case Verdict.ENQUEUE:
@@ -172,10 +186,10 @@ class Dispatcher:
 
     def _longest_line(self, wait_ms: int) -> int:
         """Behind so many waiting requests one member's answer would still be on time."""
-        status = self._pulse.status
+        status = self._latest.status
         in_time = int(status.rate * (wait_ms - _RESERVE_MS) / 1000)
         return min(self._settings.max_queue, max(in_time, _ALWAYS_PER_WORKER * status.workers))
 
     def _seconds_to_work_off(self, waiting: int) -> int:
-        rate = self._pulse.status.rate
+        rate = self._latest.status.rate
         return max(1, math.ceil(waiting / rate)) if rate else 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from web.problems import WorkersAway
-from web.pulse import Pulse
+from web.status import LatestStatus
 
 
-def health_blueprint(pulse: Pulse) -> Blueprint:
+def health_blueprint(latest: LatestStatus) -> Blueprint:
     """Alive is the process; ready is the whole path to a worker that completes tasks."""
     blueprint = Blueprint("health", __name__)
 
@@ -18,7 +18,8 @@ def health_blueprint(pulse: Pulse) -> Blueprint:
 
     @blueprint.get("/readyz")
     def readyz() -> Response:
-        status = pulse.status
+        latest.require_writing()
+        status = latest.status
         if not status.ready:
             raise WorkersAway
         return jsonify(status="ready", workers=status.workers, queue_length=status.queue_length)

@@ -50,17 +50,21 @@ def inference_blueprint(
         if g.preferred_ms is not None:
             response.headers["Preference-Applied"] = applied(g.preferred_ms)
         uuid, source, retry = g.get("uuid"), g.get("source", "none"), g.get("retry")
+        problem = g.get("problem", "")
         took_ms = clock() - g.arrival_ms
         # Once the caller has its reply: accounts need not be on time.
-        response.call_on_close(lambda: _account(response.status_code, uuid, source, took_ms, retry))
+        response.call_on_close(
+            lambda: _account(response.status_code, uuid, source, problem, took_ms, retry)
+        )
         return response
 
     def _account(
-        status: int, uuid: str | None, source: str, took_ms: int, retry: int | None
+        status: int, uuid: str | None, source: str, problem: str, took_ms: int, retry: int | None
     ) -> None:
-        metrics.observe(status, source, took_ms)
+        metrics.observe(status, source, problem, took_ms)
         logger.info(
-            "uuid=%s status=%d source=%s took_ms=%d retry=%s", uuid, status, source, took_ms, retry
+            "uuid=%s status=%d source=%s type=%s took_ms=%d retry=%s",
+            *(uuid, status, source, problem or "none", took_ms, retry),
         )
 
     return blueprint

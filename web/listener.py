@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from redis import Redis, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from web.outage import Outages
 from workers.contract import keys
 from workers.contract.ledger import Notice
 from workers.contract.result import Result
@@ -52,9 +53,12 @@ class Waiter:
 class Listener:
     """Owns the subscription and knows the waiting requests of this process."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, moved: threading.Event, outages: Outages) -> None:
         self.channel = keys.front(secrets.token_hex(8))
         self._redis = redis
+        # Set when Redis is found to be elsewhere. A subscription to a replica goes on in silence.
+        self._moved = moved
+        self._outages = outages
         # By subject, which has the fingerprint in it: nobody is told the result of another image.
         self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
@@ -81,7 +85,7 @@ class Listener:
             try:
                 self._listen()
             except RedisError as error:
-                logger.warning("the subscription broke, making a new one: %s", error)
+                self._outages.note(error)
             except Exception:
                 # A front without this thread would be deaf: whatever it was, go on.
                 logger.exception("the subscription failed, making a new one")
@@ -89,9 +93,11 @@ class Listener:
 
     def _listen(self) -> None:
         with self._redis.pubsub() as subscription:
+            self._moved.clear()
             subscription.subscribe(self.channel)
+            until = time.monotonic() + _POLL_S
             unanswered = 0
-            while True:
+            while not (self._moved.is_set() and time.monotonic() > until):
                 message = subscription.get_message(timeout=_POLL_S)
                 if message is None:
                     # A half-open connection takes every ping and answers none.

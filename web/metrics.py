@@ -22,7 +22,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from web.problems import RedisAway
-from web.pulse import Pulse
+from web.status import LatestStatus
 
 _BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -37,12 +37,12 @@ _COUNTS = {
 class Metrics:
     """The metrics of one front process."""
 
-    def __init__(self, pulse: Pulse) -> None:
+    def __init__(self, latest: LatestStatus) -> None:
         own = CollectorRegistry()
         self._answers = Counter(
             "punctual_responses_total",
             "Replies of POST /inference.",
-            ("status", "source"),
+            ("status", "source", "type"),
             registry=own,
         )
         self._seconds = Histogram(
@@ -62,11 +62,11 @@ class Metrics:
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             self._registry = CollectorRegistry()
             MultiProcessCollector(self._registry)
-        self._registry.register(_Queue(pulse))
+        self._registry.register(_Queue(latest))
 
-    def observe(self, status: int, source: str, took_ms: int) -> None:
-        """Account for one reply."""
-        self._answers.labels(str(status), source).inc()
+    def observe(self, status: int, source: str, problem: str, took_ms: int) -> None:
+        """Account for one reply; ``problem`` is the type of its problem, empty without one."""
+        self._answers.labels(str(status), source, problem).inc()
         self._seconds.labels(source).observe(took_ms / 1000)
 
     def blueprint(self) -> Blueprint:
@@ -81,16 +81,16 @@ class Metrics:
 
 
 class _Queue:
-    """Read from Redis by the pulse, the same for every front."""
+    """Read from Redis, the same for every front."""
 
-    def __init__(self, pulse: Pulse) -> None:
-        self._pulse = pulse
+    def __init__(self, latest: LatestStatus) -> None:
+        self._latest = latest
 
     def collect(self) -> Iterator[Metric]:
         """The families; without Redis only the fact that it is away."""
         status = None
         with suppress(RedisAway):
-            status = self._pulse.status
+            status = self._latest.status
         yield GaugeMetricFamily(
             "punctual_redis_up", "Whether Redis answers, 0 or 1.", value=float(status is not None)
         )

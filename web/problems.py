@@ -94,17 +94,40 @@ class RedisAway(Problem):
     detail = "Redis does not answer. Send the same request again."
 
 
-class QueueFull(Problem):
-    """Redis has reached its maxmemory."""
+class QueueRefuses(RedisAway):
+    """Redis answers, but lets the front neither read nor write."""
+
+    type = "queue-refuses"
+    title = "The queue refuses to serve"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Redis {why}. Send the same request again; its operator must know.")
+
+
+class QueueReadOnly(Problem):
+    """Redis can be read, but takes nothing new."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    type = "queue-read-only"
+    title = "The queue takes nothing new"
+    retry_after_s = 1
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Redis {why}, so nothing was begun. Send the same request again.")
+
+
+class QueueFull(QueueReadOnly):
+    """Redis has reached its maxmemory."""
+
     type = "queue-full"
     title = "The queue has no memory left"
-    retry_after_s = 1
-    detail = (
-        "Redis has reached its maxmemory, so nothing was begun. Send the same request again. Its "
-        "operator can give it more memory, or keep answers for a shorter time (KEEP_FOR_MS)."
-    )
+
+    def __init__(self, why: str) -> None:
+        Problem.__init__(
+            self,
+            f"Redis {why}, so nothing was begun. Send the same request again. Its operator can "
+            "give it more memory, or keep answers for a shorter time (KEEP_FOR_MS).",
+        )
 
 
 class WorkersAway(Problem):
@@ -163,6 +186,7 @@ def register_problems(app: Flask) -> None:
 
     @app.errorhandler(Problem)
     def _problem(problem: Problem) -> Response:
+        g.problem = problem.type
         response = _document(problem.status, problem.type, problem.title, problem.detail)
         if problem.retry_after_s is not None:
             response.headers["Retry-After"] = str(problem.retry_after_s)
@@ -172,7 +196,7 @@ def register_problems(app: Flask) -> None:
     def _http_exception(error: HTTPException) -> Response:
         status = HTTPStatus(error.code or 500)
         original = error.get_response()
-        type_ = status.phrase.lower().replace(" ", "-")
+        g.problem = type_ = status.phrase.lower().replace(" ", "-")
         response = _document(status, type_, status.phrase, error.description or status.phrase)
         for name in ("Allow", "Retry-After"):
             if name in original.headers:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import socket
 import sys
 
-from redis import Redis, RedisError
+from redis import RedisError
 
 from workers.contract.clock import wall_clock_ms
+from workers.contract.connection import impatient
 from workers.contract.readiness import Readiness
 from workers.contract.settings import QueueSettings
 
 
 def main() -> int:
     """Look once."""
-    settings = QueueSettings()
-    redis = Redis.from_url(settings.broker_url, **settings.redis_timeouts)
+    settings = QueueSettings.read()
+    redis = impatient(settings, settings.redis_timeout_ms)
     try:
         lives = Readiness(redis, settings, wall_clock_ms).lives_on(socket.gethostname())
     except RedisError as error:

@@ -18,11 +18,9 @@ from billiard import current_process
 from celery.exceptions import WorkerLostError
 from celery.signals import celeryd_after_setup, task_failure, worker_process_init
 from celery.signals import worker_process_shutdown as worker_process_stop
-from redis import Redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 
 from workers.contract.clock import wall_clock_ms
+from workers.contract.connection import patient
 from workers.contract.ledger import Ledger
 from workers.contract.queue import READ_TASK
 from workers.contract.readiness import Readiness
@@ -42,10 +40,6 @@ _NICENESS = 5
 
 # How long a process that could not load waits before another one tries.
 _TRY_AGAIN_S = 5
-
-# A finished answer waits this long for a Redis that restarts, rather than being computed again.
-_RETRY_EVERY_S = 0.1
-_RETRIES = 100
 
 
 class Process:
@@ -73,7 +67,7 @@ class Process:
         from model.ensemble import Ensemble
 
         ensemble = Ensemble.load(settings.bundle, settings.engine, part.threads)
-        redis = connect(settings)
+        redis = patient(settings)
         worker = f"{socket.gethostname()}:{os.getpid()}"
         ledger = Ledger(redis, settings, wall_clock_ms)
         readiness = Readiness(redis, settings, wall_clock_ms)
@@ -114,15 +108,6 @@ def _member_us(ensemble: Ensemble) -> int:
 process = Process()
 
 
-def connect(settings: WorkerSettings) -> Redis:
-    """A client that outlives a restart of Redis."""
-    return Redis.from_url(
-        settings.broker_url,
-        retry=Retry(ConstantBackoff(_RETRY_EVERY_S), _RETRIES),
-        **settings.redis_timeouts,
-    )
-
-
 @celeryd_after_setup.connect
 def _prepare(instance: Any, **_: Any) -> None:
     """Runs in the parent before it forks."""
@@ -155,5 +140,5 @@ def _lost(sender: Any, exception: BaseException, kwargs: Any, **_: Any) -> None:
     """Runs in the parent when a process died: its request need not wait for the lease."""
     if sender.name == READ_TASK and isinstance(exception, WorkerLostError):
         settings = WorkerSettings()
-        with connect(settings) as redis:
+        with patient(settings) as redis:
             Ledger(redis, settings, wall_clock_ms).abandon(kwargs["image_key"], kwargs["place"])

@@ -5,23 +5,31 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from workers.contract.address import Address
 from workers.contract.settings import QueueSettings
 from workers.settings import WorkerSettings
 
 
-@pytest.mark.parametrize(
-    ("url", "password", "expected"),
-    [
-        ("redis://redis:6379/0", "", "redis://redis:6379/0"),
-        ("redis://redis:6379/0", "se/cret", "redis://:se%2Fcret@redis:6379/0"),
-        ("redis://me@redis:6379/0", "secret", "redis://me:secret@redis:6379/0"),
-        ("redis://:known@redis:6379/0", "secret", "redis://:known@redis:6379/0"),
-    ],
-)
-def test_the_password_goes_into_the_url(url: str, password: str, expected: str) -> None:
-    settings = QueueSettings(redis_url=url, redis_password=password)
-    assert settings.broker_url == expected
-    assert "secret" not in repr(settings.redis_password)
+def test_the_password_goes_with_the_url_and_is_not_shown() -> None:
+    settings = QueueSettings(redis_url="redis://me@redis:6379/0", redis_password="secret")
+    assert settings.redis_address == Address("redis", username="me", password="secret")
+    assert "secret" not in repr(settings)
+
+
+def test_what_makes_no_sense_is_said_in_a_line_each_and_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEASE_MS", "soon")
+    monkeypatch.setenv("REDIS_URL", "redis://:secret@redis/queue")
+    with pytest.raises(SystemExit) as ended:
+        QueueSettings.read()
+    assert ended.value.code == 3
+    said = capsys.readouterr().err
+    assert [line.split(": ")[:2] for line in said.splitlines()] == [
+        ["Cannot start", "REDIS_URL"],
+        ["Cannot start", "LEASE_MS"],
+    ]
+    assert "secret" not in said
 
 
 def test_settings_come_from_the_environment_and_cannot_change(

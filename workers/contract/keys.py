@@ -12,6 +12,8 @@ BUNDLE: Final = "punctual:bundle"
 COMPLETED: Final = "punctual:completed"
 COUNTS: Final = "punctual:counts"
 PROBE_TURN: Final = "punctual:probe-turn"
+# There never is such a key. To delete it is to write, and changes nothing.
+NOTHING: Final = "punctual:nothing"
 
 # Of what is known of one image under one bundle; admit.lua adds ``<bundle>:<subject>``.
 IMAGE_PREFIX: Final = "punctual:image:"

@@ -24,13 +24,15 @@ READ_TASK = "workers.read"
 COMPLETE_TASK = "workers.complete"
 PROBE_TASK = "workers.probe"
 
-_settings = QueueSettings()
+_settings = QueueSettings.read()
+_redis = _settings.redis_address
 
-app = Celery("punctual", broker=_settings.broker_url, include=["workers.tasks"])
+app = Celery("punctual", broker=_redis.broker_url, include=["workers.tasks"])
 app.conf.update(
     # Said twice, because CELERY_BROKER_URL in the environment would part queue and ledger.
-    broker_read_url=_settings.broker_url,
-    broker_write_url=_settings.broker_url,
+    broker_read_url=_redis.broker_url,
+    broker_write_url=_redis.broker_url,
+    broker_use_ssl=_redis.tls or False,
     task_default_queue=INFERENCE,
     task_queues=[Queue(name) for name in (INFERENCE, LATE, PARTIAL)],
     # The ledger keeps the results: one truth, written in the same step that wakes the fronts.
@@ -52,6 +54,8 @@ app.conf.update(
     worker_proc_alive_timeout=300.0,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # What Redis refuses, as a replica after a failover, is to be tried on a new connection.
+    broker_channel_error_retry=True,
     broker_transport_options={
         **_settings.redis_timeouts,
         "health_check_interval": 2,

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.contract.address import Address
 
 # Docker and Kubernetes mount secrets as files; a file named like a setting is read as it.
 _SECRETS = Path("/run/secrets")
+
+# After this status gunicorn ends too; with another one it would try again for ever.
+_EXIT_INVALID = 3
 
 
 class QueueSettings(BaseSettings):
     """Where the queue is and how long things live in it."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", secrets_dir=_SECRETS if _SECRETS.is_dir() else None
+        frozen=True,
+        extra="ignore",
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+        # There may be a password in it.
+        hide_input_in_errors=True,
     )
 
     redis_url: str = Field(
@@ -49,6 +60,29 @@ class QueueSettings(BaseSettings):
         3_000, ge=500, description="ready means that a task was completed this recently, ms"
     )
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        Address.parse(url)
+        return url
+
+    @classmethod
+    def read(cls) -> Self:
+        """From the environment; the process ends when one makes no sense, and says which."""
+        try:
+            return cls()
+        except ValidationError as error:
+            for wrong in error.errors(include_url=False, include_input=False):
+                name = "_".join(map(str, wrong["loc"])).upper()
+                message = wrong["msg"].removeprefix("Value error, ")
+                print(f"Cannot start: {name}: {message}", file=sys.stderr)
+            raise SystemExit(_EXIT_INVALID) from None
+
+    @cached_property
+    def redis_address(self) -> Address:
+        """Where ``redis_url`` leads, the password with it."""
+        return Address.parse(self.redis_url, self.redis_password.get_secret_value())
+
     @property
     def redis_timeouts(self) -> dict[str, float]:
         """For the workers' connections, in seconds.
@@ -58,14 +92,3 @@ class QueueSettings(BaseSettings):
         """
         timeout_s = self.redis_timeout_ms / 1000
         return {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s / 4}
-
-    @property
-    def broker_url(self) -> str:
-        """``redis_url`` with the password in it."""
-        password = self.redis_password.get_secret_value()
-        url = urlsplit(self.redis_url)
-        if not password or url.password:
-            return self.redis_url
-        user_and_password = f"{url.username or ''}:{quote(password, safe='')}"
-        host = url.netloc.rpartition("@")[2]
-        return urlunsplit(url._replace(netloc=f"{user_and_password}@{host}"))

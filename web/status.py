@@ -1,0 +1,114 @@
+"""The latest status: a thread keeps asking Redis how things are, so that requests need not.
+
+While it gets no reply, requests are refused at once instead of each waiting for a dead socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from redis import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from web.outage import Outages, problem_of
+from web.probe import Prober
+from web.problems import QueueReadOnly
+from workers.contract.readiness import Readiness, Status
+
+logger = logging.getLogger(__name__)
+
+_PERIOD_S = 0.2
+
+# A burst of callers can hold up one reply for a moment. Two late ones in a row are no accident.
+_FAILURES = 2
+
+
+class LatestStatus:
+    """What this front process knows of Redis and the workers, about a second old at most."""
+
+    def __init__(
+        self,
+        readiness: Readiness,
+        prober: Prober,
+        outages: Outages,
+    ) -> None:
+        self._readiness = readiness
+        self._prober = prober
+        self._outages = outages
+        self._failures = 0
+        self._status: Status | None = None
+        # Why there is none, and why Redis takes nothing new. Kept as errors: a problem is raised
+        # once, for it remembers where.
+        self._away = RedisError("not asked yet")
+        self._read_only: RedisError | None = None
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a first look before this returns."""
+        self.look()
+        self._thread.start()
+
+    @property
+    def status(self) -> Status:
+        """The latest status.
+
+        Raises:
+            RedisAway: the latest look got no reply, or none that serves.
+        """
+        if self._status is None:
+            raise problem_of(self._away)
+        return self._status
+
+    def require_redis(self) -> None:
+        """Raise what ``status`` raises."""
+        _ = self.status
+
+    def require_writing(self) -> None:
+        """Raise also when Redis takes nothing new.
+
+        Raises:
+            RedisAway: the latest look got no reply, or none that serves.
+            QueueReadOnly: it could be read, and not written.
+        """
+        self.require_redis()
+        if self._read_only is not None:
+            raise problem_of(self._read_only)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(_PERIOD_S)
+            try:
+                self.look()
+            except Exception:
+                # Without this thread the front would believe its last status for ever.
+                logger.exception("looking at Redis failed, going on")
+                self._status = None
+
+    def look(self) -> None:
+        """Look once."""
+        try:
+            status = self._readiness.status()
+            self._read_only = self._try_to_write(status)
+        except RedisError as error:
+            self._failures += 1
+            refused = not isinstance(error, RedisTimeoutError)
+            if refused or self._failures >= _FAILURES:
+                self._outages.note(error)
+                self._status, self._away = None, error
+        else:
+            self._failures = 0
+            self._status = status
+            if self._read_only is None:
+                self._outages.over()
+
+    def _try_to_write(self, status: Status) -> RedisError | None:
+        """The error, if it is one that leaves Redis readable."""
+        try:
+            self._prober.probe(status)
+        except RedisError as error:
+            if not isinstance(self._outages.note(error), QueueReadOnly):
+                raise
+            return error
+        return None

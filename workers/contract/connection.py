@@ -1,0 +1,126 @@
+"""Connections to Redis: front, workers and health check get their clients here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from redis import (
+    BlockingConnectionPool,
+    Connection,
+    ConnectionPool,
+    Redis,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
+from redis.backoff import AbstractBackoff, ConstantBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from workers.contract.address import Address
+from workers.contract.refusal import Refusal
+from workers.contract.settings import QueueSettings
+
+# Requests take turns on so many connections; each needs one for well under a millisecond.
+_CONNECTIONS = 16
+
+# A finished answer waits this long for a Redis that restarts, rather than being computed again.
+_RETRY_EVERY_S = 0.1
+_RETRIES = 100
+
+_Reply = TypeVar("_Reply")
+
+
+def impatient(
+    settings: QueueSettings, timeout_ms: int, on_moved: Callable[[], None] = lambda: None
+) -> Redis:
+    """A client that gives up soon: a request has no time to wait for Redis.
+
+    For its turn on a connection a request waits as long as it has time.
+
+    Args:
+        settings: where Redis is.
+        timeout_ms: for a connection, and for each reply.
+        on_moved: called when a connection is given up because Redis became a read-only replica.
+    """
+    timeout_s = timeout_ms / 1000
+    pool = BlockingConnectionPool(
+        **_parameters(settings.redis_address),
+        max_connections=_CONNECTIONS,
+        timeout=None,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        # Once more, for a pooled connection that a restart of Redis has closed meanwhile.
+        retry=_Redial(NoBackoff(), 1, (RedisConnectionError,), on_moved),
+    )
+    return Redis(connection_pool=pool)
+
+
+def patient(settings: QueueSettings) -> Redis:
+    """A client that outlives a restart of Redis."""
+    pool = ConnectionPool(
+        **_parameters(settings.redis_address) | settings.redis_timeouts,
+        retry=_Redial(
+            ConstantBackoff(_RETRY_EVERY_S), _RETRIES, (RedisConnectionError, RedisTimeoutError)
+        ),
+    )
+    return Redis(connection_pool=pool)
+
+
+def _parameters(address: Address) -> dict[str, Any]:
+    """For the pools of redis-py, whatever the kind of connection."""
+    common = {
+        "db": address.db,
+        "username": address.username or None,
+        "password": address.password or None,
+    }
+    if address.socket:
+        return {
+            "connection_class": UnixDomainSocketConnection,
+            "path": address.socket,
+            **common,
+        }
+    return {
+        "connection_class": SSLConnection if address.tls else Connection,
+        "host": address.host,
+        "port": address.port,
+        **(address.tls or {}),
+        **common,
+    }
+
+
+class _Redial(Retry):
+    """Tries again on a new connection, also when Redis says that it is a read-only replica.
+
+    After a failover the address leads to the new master, but connections stay with the old one for
+    as long as they live, and it answers. Redis before 7 says so within a script as any error of
+    the script.
+    """
+
+    def __init__(
+        self,
+        backoff: AbstractBackoff,
+        retries: int,
+        errors: tuple[type[Exception], ...],
+        on_moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(backoff, retries, (*errors, ReadOnlyError))
+        self._on_moved = on_moved
+
+    def __deepcopy__(self, _memo: object) -> _Redial:
+        """Connections share it: it has no state, and a copy would tell nobody."""
+        return self
+
+    def call_with_retry(self, do: Callable[[], _Reply], *arguments: Any, **options: Any) -> _Reply:
+        def named() -> _Reply:
+            try:
+                return do()
+            except ResponseError as error:
+                if Refusal.of(error) is Refusal.READONLY:
+                    self._on_moved()
+                    raise ReadOnlyError(str(error), status_code=Refusal.READONLY.name) from error
+                raise
+
+        return super().call_with_retry(named, *arguments, **options)
