@@ -14,6 +14,7 @@ from redis import RedisError
 from workers.contract.clock import wall_clock_ms
 from workers.contract.connection import impatient
 from workers.contract.readiness import Readiness
+from workers.contract.refusal import Refusal
 from workers.contract.settings import QueueSettings
 
 
@@ -24,7 +25,7 @@ def main() -> int:
     try:
         lives = Readiness(redis, settings, wall_clock_ms).lives_on(socket.gethostname())
     except RedisError as error:
-        print(f"Redis is away: {error}", file=sys.stderr)
+        print(f"Redis {Refusal.of(error) or 'is away'}: {error}", file=sys.stderr)
         return 1
     return 0 if lives else 1
 

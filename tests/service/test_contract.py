@@ -290,7 +290,7 @@ def test_health_and_metrics(service: Service) -> None:
     assert service.get("/livez").json() == {"status": "alive"}
     assert service.get("/readyz").json()["workers"] == 2
     metrics = service.get("/metrics").text
-    assert 'punctual_responses_total{source="computed",status="200"}' in metrics
+    assert 'punctual_responses_total{source="computed",status="200",type=""}' in metrics
     assert "punctual_redis_up 1.0" in metrics
     assert "punctual_workers 2.0" in metrics
 

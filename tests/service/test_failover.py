@@ -44,9 +44,16 @@ class Pair:
         )
 
     def demote(self) -> None:
-        """Exchange the two. Connections stay with the old master."""
+        """Exchange the two, with nothing lost on the way. Connections stay with the old master."""
+        written = offset(self.master)
+        self.service.wait_until(lambda: offset(self.replica) >= written)
         self.replica.client.replicaof("NO", "ONE")
         self.follow(self.master, self.replica)
+
+
+def offset(redis: RedisProcess) -> int:
+    """How far a Redis has got in the history of its data."""
+    return int(redis.client.info("replication")["master_repl_offset"])
 
 
 @pytest.fixture
