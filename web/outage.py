@@ -37,8 +37,10 @@ class Outages:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        # By cause: when it was logged last, and how often it was met since.
+        # By cause: when it was logged last, and how often it was met since. One that comes and goes
+        # stays in here, or it would be logged each time it comes.
         self._causes: dict[str, tuple[int | None, int]] = {}
+        self._logged: set[str] = set()
 
     def note(self, error: RedisError) -> Problem:
         """Log it if it is time to; the problem it is."""
@@ -50,6 +52,8 @@ class Outages:
             logged_ms, met = self._causes.get(cause, (None, 0))
             due = logged_ms is None or now_ms - logged_ms >= _LOG_AGAIN_MS
             self._causes[cause] = (now_ms, 0) if due else (logged_ms, met + 1)
+            if due:
+                self._logged.add(cause)
         if due:
             logger.error("problem=%s cause=%s times=%d: %s", problem.type, cause, met + 1, error)
         return problem
@@ -57,6 +61,6 @@ class Outages:
     def over(self) -> None:
         """Redis answers and takes what it is given."""
         with self._lock:
-            causes, self._causes = self._causes, {}
-        if causes:
-            logger.warning("Redis serves again, after %s", ", ".join(causes))
+            logged, self._logged = self._logged, set()
+        if logged:
+            logger.warning("Redis serves again, after %s", ", ".join(sorted(logged)))

@@ -192,6 +192,7 @@ def test_redis_away_is_told_at_once(fragile: Service) -> None:
     assert response.json()["type"] == "urn:punctual:problem:queue-away"
     assert response.headers["Retry-After"] == "1"
     assert "punctual_redis_up 0.0" in fragile.get("/metrics").text
+    assert fragile.log().count("ERROR web.outage problem=queue-away cause=ConnectionError") == 1
     fragile.redis.start()
     fragile.wait_until_ready(RECOVERY_S)
     assert fragile.post(request_body()).status_code == 200

@@ -116,6 +116,7 @@ def test_too_few_replicas_are_named(pair: Pair) -> None:
     assert pair.service.post(kept).headers["Punctual-Source"] == "kept"
     log = pair.service.log()
     assert "ERROR web.outage problem=queue-read-only cause=NOREPLICAS times=1: " in log
+    assert "status=503 source=none type=queue-read-only" in log
     sample = 'punctual_responses_total{source="none",status="503",type="queue-read-only"} 1.0'
     assert sample in pair.service.get("/metrics").text
 

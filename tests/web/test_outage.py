@@ -141,5 +141,14 @@ def test_a_cause_is_logged_when_it_begins_and_then_with_how_often_it_was_met(
     assert lines() == [
         (logging.WARNING, "Redis serves again, after ConnectionError, NOAUTH"),
     ]
+
+    # What comes and goes does not fill the log either.
+    for _ in range(100):
+        outages.note(away)
+        outages.over()
+    assert lines() == []
+    now_ms = 20_000
     outages.note(away)
-    assert len(lines()) == 1
+    assert lines() == [
+        (logging.ERROR, "problem=queue-away cause=ConnectionError times=101: refused")
+    ]
