@@ -2,7 +2,8 @@
 
 SLOW_READ_MS, SLOW_MEMBER_MS and SLOW_LOAD_MS are milliseconds added to each reading, to each member
 of one and to the loading, so that a test has time to do something in the middle. READ_FAULT makes
-the engine ``raise`` on every image that is not golden, or the process ``die``.
+the engine ``raise`` on every image that is not golden, or the process ``die``, ``hang`` for ten
+minutes, or ``grow`` by a gigabyte.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ def _slow_readings(self: Ensemble, image: bytes) -> Iterator[Reading]:
                 raise RuntimeError("a fault of the engine")
             case "die":
                 os._exit(1)
+            case "hang":
+                time.sleep(600)
+            case "grow":
+                hoard = bytearray()
+                for _ in range(1024):
+                    hoard += b"x" * (1 << 20)
+                time.sleep(600)
     return _slowly(_readings(self, image))
 
 

@@ -158,7 +158,8 @@ class Dispatcher:
                 )
             case Verdict.EXHAUSTED:
                 raise EngineFailed(
-                    "Every worker that tried this image died. Check the image; a new esun_uuid "
+                    "Every worker that tried this image died, or it took too much time or "
+                    "memory. Check the image; a new esun_uuid "
                     "tries it again."
                 )
             case Verdict.UNREADY if not waits:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
+from queue import Empty
 from typing import Any
 
 from celery import bootsteps
@@ -65,10 +67,17 @@ class TakeWhatCanStart(bootsteps.StartStopStep):
         if consumer.blueprint.state != bootsteps.CLOSE:
             return  # The connection is lost, and what there was to give back with it.
         channel = consumer.task_consumer.channel
+        channel.qos.restore_unacked()
+        # Redis may have handed out one more message that is on its way: hanging up would lose it.
+        consumer.task_consumer.on_message = _leave_unacknowledged
         if channel._in_poll:
-            channel._in_poll.disconnect()
-            channel._in_poll = None
+            with suppress(Empty, *channel.connection_errors):
+                channel._brpop_read()
         channel.qos.restore_unacked_once()
+
+
+def _leave_unacknowledged(_: Any) -> None:
+    """What is done with a message that comes while the worker stops: it is given back."""
 
 
 def _processes_up(pool: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -48,6 +49,29 @@ def share(index: int, processes: int, cores: Collection[int], quota: float | Non
     first = index * len(ordered) // processes
     last = (index + 1) * len(ordered) // processes
     return Share(frozenset(ordered[first:last]), last - first)
+
+
+# Held until this process ends, however it ends.
+_claims: list[socket.socket] = []
+
+
+def claim(cores: Collection[int]) -> bool:
+    """Claim cores for this worker; False, and none claimed, when another one has any of them.
+
+    Two workers pinned to the same cores would fight over them while others are idle.
+    """
+    claims: list[socket.socket] = []
+    for core in cores:
+        # A name without a file: the kernel forgets it with its owner.
+        claims.append(socket.socket(socket.AF_UNIX))
+        try:
+            claims[-1].bind(f"\0punctual-core-{core}")
+        except OSError:
+            for claimed in claims:
+                claimed.close()
+            return False
+    _claims.extend(claims)
+    return True
 
 
 def usable_cores() -> int:

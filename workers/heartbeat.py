@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from redis import RedisError
 
+from workers.contract.clock import Clock
 from workers.contract.ledger import Ledger
 from workers.contract.readiness import Readiness
 from workers.scheduler import Pace
@@ -27,6 +28,8 @@ class Heartbeat:
         ledger: Ledger,
         readiness: Readiness,
         lease_ms: int,
+        task_limit_ms: int,
+        clock: Clock,
     ) -> None:
         self._worker = worker
         self._bundle = bundle
@@ -36,6 +39,9 @@ class Heartbeat:
         # Three beats may be lost before the lease is.
         self._period_s = lease_ms / 4 / 1000
         self._held: tuple[str, int] | None = None
+        self._task_limit_ms = task_limit_ms
+        self._clock = clock
+        self._moved_ms = clock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -56,18 +62,30 @@ class Heartbeat:
     @contextmanager
     def holding(self, image_key: str, place: int) -> Iterator[None]:
         """Renew the lease of one image for the length of the block."""
+        self.moved()
         self._held = (image_key, place)
         try:
             yield
         finally:
             self._held = None
+            self.moved()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._period_s):
             self._beat()
 
+    def moved(self) -> None:
+        """A task has ended, whatever came of it: this process takes messages and ends them."""
+        self._moved_ms = self._clock()
+
     def _beat(self) -> None:
         try:
+            if not self._held and self._ledger.waiting() == 0:
+                self.moved()
+            if self._clock() - self._moved_ms > self._task_limit_ms:
+                # It hangs, or messages wait and it takes none: for others it does not live.
+                logger.error("no task has ended for %d ms, no heartbeat", self._task_limit_ms)
+                return
             self._readiness.beat(self._worker, self._bundle, self._pace.rate)
             if held := self._held:
                 self._ledger.renew(*held)

@@ -11,20 +11,24 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from billiard import current_process
+from celery.concurrency.prefork import TaskPool as PreforkPool
 from celery.exceptions import WorkerLostError
-from celery.signals import celeryd_after_setup, task_failure, worker_process_init
+from celery.signals import celeryd_after_setup, task_failure, task_postrun, worker_process_init
 from celery.signals import worker_process_shutdown as worker_process_stop
 
+from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
 from workers.contract.clock import wall_clock_ms
-from workers.contract.connection import patient
+from workers.contract.connection import impatient, patient
 from workers.contract.ledger import Ledger
 from workers.contract.queue import READ_TASK
 from workers.contract.readiness import Readiness
-from workers.cores import container_quota, share
+from workers.control import refuse_what_breaks
+from workers.cores import claim, container_quota, share
 from workers.heartbeat import Heartbeat
 from workers.reader import Reader
 from workers.scheduler import Pace, Scheduler
@@ -50,8 +54,10 @@ class Process:
 
     def __init__(self) -> None:
         self.processes = 1
-        # Shared by the parent and all its processes: has any of them served yet?
-        self.served = multiprocessing.Event()
+        self.pins = True
+        # Shared by the parent and all its processes: how large they are with an ensemble, 0 until
+        # one of them has served.
+        self.loaded_bytes = multiprocessing.Value("q", 0)
 
     def start(self) -> None:
         """Pin, load, warm, then announce."""
@@ -62,18 +68,28 @@ class Process:
             os.sched_getaffinity(0),
             container_quota(),
         )
-        part.pin()
+        if self.pins:
+            part.pin()
 
         from model.ensemble import Ensemble
 
         ensemble = Ensemble.load(settings.bundle, settings.engine, part.threads)
         redis = patient(settings)
         worker = f"{socket.gethostname()}:{os.getpid()}"
+        # A beat is worth nothing later: it does not wait for a Redis that is away.
+        hasty = impatient(settings, settings.redis_timeout_ms)
         ledger = Ledger(redis, settings, wall_clock_ms)
         readiness = Readiness(redis, settings, wall_clock_ms)
         pace = Pace(_member_us(ensemble))
         self.heartbeat = Heartbeat(
-            worker, ensemble.bundle.id, pace, ledger, readiness, settings.lease_ms
+            worker,
+            ensemble.bundle.id,
+            pace,
+            Ledger(hasty, settings, wall_clock_ms),
+            Readiness(hasty, settings, wall_clock_ms),
+            settings.lease_ms,
+            settings.task_limit_ms,
+            wall_clock_ms,
         )
         self.reader = Reader(
             ensemble,
@@ -87,7 +103,7 @@ class Process:
             wall_clock_ms,
         )
         self.heartbeat.start()
-        self.served.set()
+        self.loaded_bytes.value = max(self.loaded_bytes.value, resident_bytes(os.getpid()))
         logger.info(
             "%s reads with %s on %s, %d members, cores %s",
             worker,
@@ -111,7 +127,19 @@ process = Process()
 @celeryd_after_setup.connect
 def _prepare(instance: Any, **_: Any) -> None:
     """Runs in the parent before it forks."""
+    if instance.pool_cls is not PreforkPool:
+        # Engines, pinning and bounds are those of processes; of anything else Celery would let
+        # tasks run that no ensemble was loaded for.
+        sys.exit("Workers read in processes of their own: start them with --pool=prefork.")
+    refuse_what_breaks()
+    settings = WorkerSettings()
+    EndWhatIsBeyondBounds.watch = Watch(
+        settings.task_limit_ms,
+        lambda: process.loaded_bytes.value + settings.task_memory_bytes,
+        _give_up,
+    )
     process.processes = instance.concurrency
+    process.pins = claim(os.sched_getaffinity(0))
     os.nice(_NICENESS)
 
 
@@ -122,12 +150,17 @@ def _start(**_: Any) -> None:
     except Exception as error:
         # Celery would log this and let a process without an ensemble take work.
         logger.critical("this process cannot serve: %s", error, exc_info=True)
-        if process.served.is_set():
+        if process.loaded_bytes.value:
             # Its siblings serve. It will be replaced, and the cause may be gone by then.
             time.sleep(_TRY_AGAIN_S)
         else:
             os.kill(os.getppid(), signal.SIGTERM)
         os._exit(os.EX_CONFIG)
+
+
+@task_postrun.connect
+def _ended(**_: Any) -> None:
+    process.heartbeat.moved()
 
 
 @worker_process_stop.connect
@@ -139,6 +172,18 @@ def _stop(**_: Any) -> None:
 def _lost(sender: Any, exception: BaseException, kwargs: Any, **_: Any) -> None:
     """Runs in the parent when a process died: its request need not wait for the lease."""
     if sender.name == READ_TASK and isinstance(exception, WorkerLostError):
-        settings = WorkerSettings()
-        with patient(settings) as redis:
-            Ledger(redis, settings, wall_clock_ms).abandon(kwargs["image_key"], kwargs["place"])
+        _abandon(kwargs)
+
+
+def _give_up(task: Any) -> None:
+    """Runs in the parent when a task was beyond its bounds: another try would be, too."""
+    if task.name == READ_TASK:
+        _abandon(task.kwargs, for_good=True)
+
+
+def _abandon(kwargs: Any, *, for_good: bool = False) -> None:
+    settings = WorkerSettings()
+    with patient(settings) as redis:
+        Ledger(redis, settings, wall_clock_ms).abandon(
+            kwargs["image_key"], kwargs["place"], for_good=for_good
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workers.bounds import EndWhatIsBeyondBounds
 from workers.consumer import TakeWhatCanStart
 from workers.contract.queue import COMPLETE_TASK, PROBE_TASK, READ_TASK, ImageMessage, app
 from workers.process import process
 
-app.steps["consumer"].add(TakeWhatCanStart)
+app.steps["consumer"].update((TakeWhatCanStart, EndWhatIsBeyondBounds))
 
 
 @app.task(name=READ_TASK, bind=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,71 @@ def test_an_image_that_kills_its_workers_is_given_up(faulty: Faulty) -> None:
         assert response.status_code == 503, "the replaced process is still loading"
         time.sleep(0.1)
     assert response.json()["answer"] == SAMPLE_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("fault", "bounds"),
+    [("hang", {"TASK_LIMIT_MS": "1500"}), ("grow", {"TASK_MEMORY_BYTES": "200000000"})],
+)
+def test_a_task_beyond_its_bounds_is_ended_told_and_not_tried_again(
+    tmp_path: Path, fault: str, bounds: dict[str, str]
+) -> None:
+    with Service(tmp_path, app="tests.slow_workers", READ_FAULT=fault, **bounds) as service:
+        service.start(concurrency=1)
+        body = request_body(image=another_image())
+        [victim] = service.worker_processes()
+        response = service.post(body, Prefer="wait=30")
+        assert response.status_code == 500
+        assert response.json()["type"] == "urn:punctual:problem:engine-failed"
+        assert response.elapsed.total_seconds() < 15, "told by its own clock, not by the bound"
+        assert "ending the task" in service.log()
+        service.wait_until(lambda: not victim.is_running())
+        # The entry of the image still knows.
+        assert service.post(body).status_code == 500
+        assert service.executions() == 1
+        service.wait_until(
+            lambda: service.post(request_body(), Prefer="wait=10").status_code == 200
+        )
+
+
+def test_bounds_hold_after_redis_was_away(tmp_path: Path) -> None:
+    """Celery forgets what is to be done repeatedly when it connects anew."""
+    with Service(
+        tmp_path, app="tests.slow_workers", READ_FAULT="hang", TASK_LIMIT_MS="1500"
+    ) as service:
+        service.start(concurrency=1)
+        service.redis.stop()
+        service.wait_for("/readyz", 503)
+        service.redis.start()
+        service.wait_until_ready()
+        response = service.post(request_body(image=another_image()), Prefer="wait=30")
+        assert response.status_code == 500
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo"])
+def test_a_pool_without_processes_is_refused_at_the_start(tmp_path: Path, pool: str) -> None:
+    with Service(tmp_path) as service:
+        service.redis.start()
+        worker = service._spawn("celery", "-A", "workers", "worker", "-P", pool)
+        assert worker.wait(timeout=60) != 0
+        assert "--pool=prefork" in service.log()
+        assert "Traceback" not in service.log()
+
+
+@pytest.mark.parametrize("away", [signal.SIGTERM, signal.SIGSTOP])
+def test_a_worker_stops_soon_though_redis_is_away(tmp_path: Path, away: signal.Signals) -> None:
+    with Service(tmp_path) as service:
+        service.start(concurrency=1)
+        if away is signal.SIGSTOP:
+            service.redis.send(away)
+        else:
+            service.redis.stop()
+        service.wait_for("/readyz", 503)
+        began = time.monotonic()
+        service.workers.terminate()
+        service.workers.wait(timeout=30)
+        assert time.monotonic() - began < 6
+        service.redis.send(signal.SIGCONT) if away is signal.SIGSTOP else None
 
 
 def test_a_stopping_worker_gives_back_what_it_has_not_begun(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from workers import cores
-from workers.cores import Share, container_quota, share, usable_cores
+from workers.cores import Share, claim, container_quota, share, usable_cores
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,16 @@ def test_a_quota_bounds_how_many_cores_are_usable(
     monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.setattr(cores, "container_quota", lambda: quota)
     assert usable_cores() == expected
+
+
+def test_cores_that_another_worker_has_are_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = [70_001, 70_002], [70_002, 70_003]
+    monkeypatch.setattr(cores, "_claims", [])
+    assert claim(ours)
+    assert not claim(theirs)
+    assert claim([70_003]), "a claim in part was not taken back"
+    for claimed in cores._claims:
+        claimed.close()
+    assert claim(theirs)
+    for claimed in cores._claims:
+        claimed.close()

@@ -224,9 +224,13 @@ class Ledger:
             ],
         )
 
-    def abandon(self, image_key: str, place: int) -> None:
-        """A worker died with this request in its hands: the next who asks takes it over."""
-        self._abandon(keys=[image_key], args=[place])
+    def abandon(self, image_key: str, place: int, *, for_good: bool = False) -> None:
+        """A worker died with this request in its hands: the next who asks takes it over.
+
+        ``for_good``: it was too much for one worker, and is not to cost another one.
+        """
+        attempts = self._settings.max_attempts if for_good else 0
+        self._abandon(keys=[image_key], args=[place, attempts])
 
     def result(self, uuid: str) -> Result | None:
         """The result, if there is one."""

@@ -1,0 +1,72 @@
+"""A process that ends no task any more does not live for others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.redis_process import RedisProcess
+from workers.contract.ledger import Ledger
+from workers.contract.queue import INFERENCE
+from workers.contract.readiness import Readiness
+from workers.contract.settings import QueueSettings
+from workers.heartbeat import Heartbeat
+from workers.scheduler import Pace
+
+LIMIT_MS = 10_000
+
+
+class Beating:
+    """One process's heartbeat, with the hand on the clock."""
+
+    def __init__(self, redis: RedisProcess) -> None:
+        self.redis = redis.client
+        self.now_ms = 1_700_000_000_000
+        settings = QueueSettings()
+        self.readiness = Readiness(self.redis, settings, self.clock)
+        ledger = Ledger(self.redis, settings, self.clock)
+        self.heart = Heartbeat(
+            *("host:1", "bundle/1", Pace(1_000), ledger, self.readiness),
+            settings.lease_ms,
+            LIMIT_MS,
+            self.clock,
+        )
+
+    def clock(self) -> int:
+        return self.now_ms
+
+    def lives_after(self, passed_ms: int) -> bool:
+        for _ in range(passed_ms // 1_000):
+            self.now_ms += 1_000
+            self.heart._beat()
+        return self.readiness.lives_on("host")
+
+
+@pytest.fixture
+def beating(redis: RedisProcess) -> Beating:
+    return Beating(redis)
+
+
+def test_an_idle_process_lives(beating: Beating) -> None:
+    assert beating.lives_after(3 * LIMIT_MS)
+
+
+def test_a_process_that_takes_nothing_of_what_waits_does_not_live(beating: Beating) -> None:
+    beating.redis.lpush(INFERENCE, "a message")
+    assert beating.lives_after(LIMIT_MS)
+    assert not beating.lives_after(2_000)
+    beating.heart.moved()
+    assert beating.lives_after(1_000)
+
+
+def test_a_process_that_ends_tasks_while_others_wait_lives(beating: Beating) -> None:
+    beating.redis.lpush(INFERENCE, "a message")
+    for _ in range(4):
+        assert beating.lives_after(LIMIT_MS // 2)
+        beating.heart.moved()
+
+
+def test_a_process_that_hangs_does_not_live(beating: Beating) -> None:
+    with beating.heart.holding("punctual:image:any", 1):
+        assert beating.lives_after(LIMIT_MS)
+        assert not beating.lives_after(2_000)
+    assert beating.lives_after(1_000)
