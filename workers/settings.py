@@ -23,7 +23,7 @@ class WorkerSettings(QueueSettings):
         10_000, ge=100, description="a task that takes longer is ended with its process, ms"
     )
     task_memory_bytes: int = Field(
-        512 * 1024 * 1024,
+        384 * 1024 * 1024,
         ge=1024 * 1024,
         description="a task whose process grows by more since it loaded is ended too, bytes",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from celery import Celery
 
 from tests.service_process import Service, another_image, request_body
-from workers import app
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("rate_limit", {"task_name": "workers.read", "rate_limit": "1/m"}),
@@ -26,9 +26,9 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 
 def replies(service: Service, command: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
     """What each worker replies."""
-    with app.connection_for_write(service.redis.url) as connection:
+    with Celery(broker=service.redis.url, set_as_current=False) as app:
         received: list[dict[str, Any]] = app.control.broadcast(
-            command, arguments, reply=True, timeout=5, limit=1, connection=connection
+            command, arguments, reply=True, timeout=5, limit=1
         )
     return [reply for worker in received for reply in worker.values()]
 
