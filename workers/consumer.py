@@ -17,6 +17,9 @@ _RETRY_S = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}
 # Flower is looked at by people: a quarter of a second is soon enough for it.
 _EVENTS_EVERY_S = 0.25
 
+# Redis replies to a worker that has asked in vain a tenth of a second after the time is over.
+_LAST_REPLY_S = 0.5
+
 
 class Consumer(CeleryConsumer):
     """Celery's consumer, impatient to reconnect, and patient with events."""
@@ -70,9 +73,12 @@ class TakeWhatCanStart(bootsteps.StartStopStep):
         channel.qos.restore_unacked()
         # Redis may have handed out one more message that is on its way: hanging up would lose it.
         consumer.task_consumer.on_message = _leave_unacknowledged
-        if channel._in_poll:
+        if connection := channel._in_poll:
             with suppress(Empty, *channel.connection_errors):
-                channel._brpop_read()
+                if connection.can_read(timeout=channel.brpop_timeout + _LAST_REPLY_S):
+                    channel._brpop_read()
+            connection.disconnect()
+            channel._in_poll = None
         channel.qos.restore_unacked_once()
 
 
