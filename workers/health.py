@@ -1,7 +1,7 @@
 """``python -m workers.health``: exit status 0 when a worker process of this host serves.
 
 For the health check of a container: one of its processes has loaded its ensemble and beats in
-Redis, where the fronts look for it.
+Redis, where the fronts look for it. A process that hangs, or takes nothing of what waits, does not.
 """
 
 from __future__ import annotations
