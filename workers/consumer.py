@@ -10,6 +10,8 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 from celery.worker.consumer import Consumer as CeleryConsumer
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 # Celery waits 2, 4, 6, ... 30 seconds between attempts; callers here wait less than one.
 _RETRY_S = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}
@@ -19,6 +21,8 @@ _EVENTS_EVERY_S = 0.25
 
 # Redis replies to a worker that has asked in vain a tenth of a second after the time is over.
 _LAST_REPLY_S = 0.5
+
+_NO_RETRY = Retry(NoBackoff(), 0)
 
 
 class Consumer(CeleryConsumer):
@@ -70,6 +74,11 @@ class TakeWhatCanStart(bootsteps.StartStopStep):
         if consumer.blueprint.state != bootsteps.CLOSE:
             return  # The connection is lost, and what there was to give back with it.
         channel = consumer.task_consumer.channel
+        if channel.connection is None:
+            return  # It has just been closed, as Redis went.
+        # redis-py would try for seconds to reach a Redis that is away, at every step from here.
+        for each in channel.connection.channels:
+            each.client.set_retry(_NO_RETRY)
         channel.qos.restore_unacked()
         # Redis may have handed out one more message that is on its way: hanging up would lose it.
         consumer.task_consumer.on_message = _leave_unacknowledged
