@@ -24,6 +24,7 @@ from bench.scenarios import (
     Scenario,
     burst,
     duplicates,
+    large,
     memory,
     round_trip,
     steady,
@@ -34,7 +35,7 @@ from bench.session import OURS, Session, engines_of
 from deploy.run import ROOT
 from model.errors import ModelError
 
-_MODULES = (steady, storm, burst, duplicates, table, memory, round_trip)
+_MODULES = (steady, storm, burst, duplicates, table, memory, round_trip, large)
 SCENARIOS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in _MODULES}
 
 
