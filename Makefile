@@ -9,7 +9,7 @@ ENVIRONMENT = $(PYTHON) deploy/environment.py
 
 run: python  ## serve on this machine until Ctrl-C
 	@$(ENVIRONMENT) run
-	@exec setpriv --pdeathsig TERM $(BIN)/python deploy/run.py
+	@exec setpriv --pdeathsig TERM $(BIN)/python -m deploy.run
 
 test: lint  ## lint, types and every test
 	$(BIN)/python -m pytest

@@ -9,7 +9,8 @@ from pathlib import Path
 from bench.environments import python_for
 from bench.pictures import Picture
 from bench.target import StartedTarget
-from deploy.run import ROOT, free_port, redis_server
+from deploy.ports import free_port
+from deploy.run import ROOT, redis_server
 
 
 @dataclass(frozen=True)

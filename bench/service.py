@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.target import StartedTarget
-from deploy.run import ROOT, executable, free_port, service_environment
+from deploy.ports import free_port
+from deploy.run import ROOT, redis_server, service_environment
 
 _CONF = ROOT / "deploy" / "supervisord.conf"
 # The names under which their CPU time and memory are told.
@@ -21,7 +22,7 @@ class Punctual(StartedTarget):
     def __init__(self, bundle: Path) -> None:
         port = free_port()
         # It is never bound: Flower is not started.
-        self._environment = service_environment(Path(), port, 0)
+        self._environment = service_environment(Path(), redis_server(), port, 0)
         super().__init__("punctual", f"http://127.0.0.1:{port}", self._environment["REDIS_URL"])
         self._environment |= {
             "BUNDLE": str(bundle.resolve()),
@@ -48,7 +49,6 @@ def programs(environment: Mapping[str, str]) -> list[tuple[str, list[str], dict[
     for program, part in _PARTS.items():
         section = conf[f"program:{program}"]
         command = shlex.split(section["command"] % names)
-        command[0] = command[0] if Path(command[0]).is_absolute() else executable(command[0])
         extra = shlex.split(section.get("environment", "").replace(",", " ") % names)
         found.append((part, command, {**environment, **dict(pair.split("=", 1) for pair in extra)}))
     return found

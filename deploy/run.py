@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
-from ports import chosen_port, free_port
+
+from deploy.ports import chosen_port, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"

@@ -22,8 +22,7 @@ import requests
 from PIL import Image, ImageDraw
 
 from tests.redis_process import RedisProcess, free_port
-from workers.contract.keys import COUNTS
-from workers.contract.queue import INFERENCE, LATE, PARTIAL
+from workers.contract.keys import COUNTS, INFERENCE, LATE, LINE, PARTIAL
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE: dict[str, Any] = json.loads((ROOT / "docs" / "sample-request.json").read_text())
@@ -134,7 +133,7 @@ class Service:
         begun = -1
         while self.executions() != begun:
             begun = self.executions()
-            self.wait_until(lambda: not self.redis.client.exists(INFERENCE, LATE, PARTIAL))
+            self.wait_until(lambda: not self.redis.client.exists(INFERENCE, LINE, LATE, PARTIAL))
             # A message in the hands of a worker's parent is in no queue and has not begun.
             time.sleep(0.3)
 

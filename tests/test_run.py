@@ -39,7 +39,7 @@ FORBIDDEN = (
 
 
 class Run:
-    """A running ``deploy/run.py`` and what it prints."""
+    """A running ``deploy.run`` and what it prints."""
 
     def __init__(self, folder: Path, *before: str, **environment: str) -> None:
         self.port, self.flower_port = free_port(), free_port()
@@ -55,7 +55,7 @@ class Run:
         }
         with self._output.open("wb") as output:
             self.process = psutil.Popen(
-                [*before, sys.executable, "deploy/run.py"],
+                [*before, sys.executable, "-m", "deploy.run"],
                 cwd=ROOT,
                 env=environment,
                 stdout=output,
@@ -233,7 +233,7 @@ def test_its_redis_obeys_nobody_else_and_administers_for_nobody(run: Run) -> Non
 )
 def test_impossible_ports_get_a_clear_message(ports: dict[str, str], message: str) -> None:
     run = subprocess.run(
-        [sys.executable, "deploy/run.py"],
+        [sys.executable, "-m", "deploy.run"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "WEB_PORT": str(free_port()), **ports},
         check=False,
@@ -250,7 +250,7 @@ def test_a_taken_port_gets_a_clear_message() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = subprocess.run(
-            [sys.executable, "deploy/run.py"],
+            [sys.executable, "-m", "deploy.run"],
             cwd=ROOT,
             env={"PATH": "/usr/bin:/bin", "WEB_PORT": str(port)},
             check=False,

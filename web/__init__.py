@@ -37,12 +37,12 @@ def create_app(clock: Clock = wall_clock_ms) -> Flask:
     timeout_ms = settings.redis_timeout_ms
     # Who looks is four times as impatient, so that requests seldom find out by themselves.
     looking = impatient(settings, timeout_ms // 4, moved.set)
-    readiness = Readiness(looking, settings, clock)
+    readiness = Readiness(looking, settings)
     latest = LatestStatus(readiness, Prober(looking, readiness), outages)
     redis = impatient(settings, timeout_ms, moved.set)
     ledger = Ledger(redis, settings, clock)
     listener = Listener(redis, moved, outages)
-    dispatcher = Dispatcher(redis, ledger, listener, latest, outages, settings, clock)
+    dispatcher = Dispatcher(ledger, listener, latest, outages, settings, clock)
     metrics = Metrics(latest)
 
     app = Flask(__name__)

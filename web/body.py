@@ -55,12 +55,16 @@ class _Fields(BaseModel):
     retry: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class InferenceRequest:
-    """One request. ``fingerprint`` is the SHA-256 of the decoded image, in hex."""
+    """One request. ``fingerprint`` is the SHA-256 of the image file, in hex, ``size`` its bytes.
+
+    ``image`` is the file itself until it is handed over: whoever waits does not hold it.
+    """
 
     uuid: str
-    image: str
+    image: bytes | None
+    size: int
     fingerprint: str
     retry: int | None
 
@@ -96,7 +100,7 @@ class InferenceRequest:
         if len(image) > max_image_bytes:
             raise BodyTooLarge(max_image_bytes)
         fingerprint = hashlib.sha256(image).hexdigest()
-        return cls(fields.esun_uuid, fields.image, fingerprint, fields.retry)
+        return cls(fields.esun_uuid, image, len(image), fingerprint, fields.retry)
 
 
 def _bytes(request: Request, limit: int) -> bytes | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from gevent import Timeout
-from redis import Redis, RedisError
+from redis import RedisError
 from redis.exceptions import ResponseError
 
 from web.body import InferenceRequest
@@ -19,14 +19,14 @@ from web.problems import (
     ImageUnreadable,
     LineFull,
     QueueReadOnly,
+    RedisAway,
     UuidConflict,
     WorkersAway,
 )
 from web.settings import WebSettings
 from web.status import LatestStatus
 from workers.contract.clock import Clock, Deadlines
-from workers.contract.ledger import Admission, Ledger, Verdict
-from workers.contract.queue import ImageMessage
+from workers.contract.ledger import Admission, Ledger, Room, Verdict
 from workers.contract.result import Outcome, Result
 
 # The last look into the ledger leaves itself the time to reply.
@@ -39,6 +39,13 @@ _RESERVE_MS = 225
 _ALWAYS_PER_WORKER = 2
 
 
+# Of workers of which nothing is known.
+_NEVER_US = 1e12
+
+# Larger images are sent to the ledger when it wants them: most copies and refusals need none.
+_SENT_ALONG_BYTES = 32_000
+
+
 class Source(StrEnum):
     """Where an answer came from."""
 
@@ -48,7 +55,7 @@ class Source(StrEnum):
 
 
 _SOURCES = {
-    Verdict.ENQUEUE: Source.COMPUTED,
+    Verdict.ENQUEUED: Source.COMPUTED,
     Verdict.JOINED: Source.JOINED,
     Verdict.KEPT: Source.KEPT,
 }
@@ -62,11 +69,10 @@ class Answer(NamedTuple):
 
 
 class Dispatcher:
-    """Admits, enqueues, waits, and looks again."""
+    """Admits, waits, and looks again."""
 
     def __init__(
         self,
-        redis: Redis,
         ledger: Ledger,
         listener: Listener,
         latest: LatestStatus,
@@ -74,7 +80,6 @@ class Dispatcher:
         settings: WebSettings,
         clock: Clock,
     ) -> None:
-        self._redis = redis
         self._settings = settings
         self._ledger = ledger
         self._listener = listener
@@ -130,16 +135,46 @@ class Dispatcher:
                 return Answer(result, source)
 
     def _admit(self, request: InferenceRequest, deadlines: Deadlines, *, waits: bool) -> Admission:
-        """Ask the ledger what the request is, and enqueue it if it says so."""
-        now_ms = self._clock()
+        """Ask the ledger what the request is, which puts it in line if it is new."""
+        small = request.size <= _SENT_ALONG_BYTES
+        admission = self._ask(request, deadlines, request.image if small else None)
+        if admission.image_wanted and request.image is not None and not small:
+            admission = self._ask(request, deadlines, request.image)
+        match admission.verdict:
+            case Verdict.CONFLICT:
+                raise UuidConflict(
+                    "Another image came with this esun_uuid. Use a new esun_uuid for a new image, "
+                    "and the same image for a re-send."
+                )
+            case Verdict.EXHAUSTED:
+                raise EngineFailed(
+                    "Every worker that tried this image died, or it took too much time or memory. "
+                    "It is given up for about a minute: check it before you send it again."
+                )
+            case Verdict.UNREADY if not waits:
+                # Who waits already goes on waiting when the worker dies: one may come back.
+                self._latest.require_writing()
+                raise WorkersAway
+            case Verdict.FULL if not waits:
+                raise LineFull(self._seconds_to_work_off(admission.before))
+            case Verdict.IMAGE:
+                raise RedisAway("Redis has lost what it knew. Send the same request again.")
+        request.image = None
+        return admission
+
+    def _ask(
+        self, request: InferenceRequest, deadlines: Deadlines, image: bytes | None
+    ) -> Admission:
         try:
-            admission = self._ledger.admit(
+            return self._ledger.admit(
                 request.uuid,
                 request.fingerprint,
                 self._subject(request),
                 deadlines,
                 self._listener.channel,
-                self._longest_line(deadlines.answer_by_ms - now_ms),
+                self._room(deadlines.answer_by_ms - self._clock()),
+                image,
+                request.size,
             )
         except ResponseError as error:
             # To admit is to write, but to find a conflict is not. So what is kept under this uuid,
@@ -150,34 +185,6 @@ class Dispatcher:
             if result is None:
                 raise
             return Admission(Verdict.KEPT, result)
-        match admission.verdict:
-            case Verdict.CONFLICT:
-                raise UuidConflict(
-                    "Another image came with this esun_uuid. Use a new esun_uuid for a new image, "
-                    "and the same image for a re-send."
-                )
-            case Verdict.EXHAUSTED:
-                raise EngineFailed(
-                    "Every worker that tried this image died, or it took too much time or "
-                    "memory. Check the image; a new esun_uuid "
-                    "tries it again."
-                )
-            case Verdict.UNREADY if not waits:
-                # Who waits already goes on waiting when the worker dies: one may come back.
-                self._latest.require_writing()
-                raise WorkersAway
-            case Verdict.FULL if not waits:
-                raise LineFull(self._seconds_to_work_off(admission.waiting))
-            case Verdict.ENQUEUE:
-                ImageMessage(
-                    request.uuid,
-                    request.image,
-                    admission.image_key,
-                    admission.place,
-                    now_ms,
-                    deadlines,
-                ).enqueue(self._redis)
-        return admission
 
     def _subject(self, request: InferenceRequest) -> str:
         """What shares one execution: the image, or without the prediction cache the uuid too."""
@@ -185,12 +192,20 @@ class Dispatcher:
             return request.fingerprint
         return f"{request.fingerprint}{request.uuid}"
 
-    def _longest_line(self, wait_ms: int) -> int:
-        """Behind so many waiting requests one member's answer would still be on time."""
-        status = self._latest.status
-        in_time = int(status.rate * (wait_ms - _RESERVE_MS) / 1000)
-        return min(self._settings.max_queue, max(in_time, _ALWAYS_PER_WORKER * status.workers))
+    def _room(self, wait_ms: int) -> Room:
+        """What may go before it so that one member's answer would still be on time."""
+        status, settings = self._latest.status, self._settings
+        patient = wait_ms > settings.answer_within_ms
+        return Room(
+            within_ms=wait_ms - _RESERVE_MS,
+            always=_ALWAYS_PER_WORKER * status.workers,
+            message_us=1_000_000 / status.rate.images if status.rate.images else _NEVER_US,
+            byte_ns=1_000_000_000 / status.rate.image_bytes if status.rate.image_bytes else 0,
+            messages=settings.max_queue,
+            # The last quarter is not for those who can come again later.
+            image_bytes=settings.max_queue_bytes * (3 if patient else 4) // 4,
+        )
 
-    def _seconds_to_work_off(self, waiting: int) -> int:
-        rate = self._latest.status.rate
-        return max(1, math.ceil(waiting / rate)) if rate else 1
+    def _seconds_to_work_off(self, before: int) -> int:
+        rate = self._latest.status.rate.images
+        return max(1, math.ceil(before / rate)) if rate else 1

@@ -36,6 +36,7 @@ def inference_blueprint(
         g.retry = asked.retry
         deadlines = Deadlines.after(
             g.arrival_ms,
+            due_in_ms=wait_ms * settings.backlog_ms // settings.answer_within_ms,
             wait_ms=wait_ms,
             useful_for_ms=settings.useful_for_ms,
             drop_after_ms=settings.drop_after_ms,

@@ -27,7 +27,8 @@ from web.status import LatestStatus
 _BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 _COUNTS = {
-    "executions": "Images computed.",
+    "executions": "Attempts to compute an image.",
+    "takeovers": "Images begun anew because the worker that had them was lost.",
     "late": "Images put aside at pick-up: nobody would have got the answer in time.",
     "dropped": "Images dropped because nobody could want them any more.",
     "completions": "Answers of some members that were made answers of all.",
@@ -105,5 +106,28 @@ class _Queue:
         yield GaugeMetricFamily(
             "punctual_queue_length", "Messages that wait for a worker.", value=status.queue_length
         )
+        yield GaugeMetricFamily(
+            "punctual_late_length",
+            "Messages put aside because they were late.",
+            value=status.waiting.late,
+        )
+        yield GaugeMetricFamily(
+            "punctual_partial_length",
+            "Answers of some members that wait to be made answers of all.",
+            value=status.waiting.partial,
+        )
+        yield GaugeMetricFamily(
+            "punctual_image_bytes",
+            "Images that Redis holds for workers.",
+            value=status.waiting.image_bytes,
+        )
+        members = CounterMetricFamily(
+            "punctual_members_total",
+            "Results by how many members were asked; none for what cannot be read.",
+            labels=("members",),
+        )
+        for asked, count in sorted(status.members.items()):
+            members.add_metric((str(asked),), count)
+        yield members
         for name, count in status.counts._asdict().items():
             yield CounterMetricFamily(f"punctual_{name}_total", _COUNTS[name], value=count)

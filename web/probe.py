@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis import Redis
 
 from workers.contract.keys import NOTHING
-from workers.contract.queue import enqueue_probe
+from workers.contract.message import enqueue_probe
 from workers.contract.readiness import Readiness, Status
 
 

@@ -11,7 +11,6 @@ import sys
 
 from redis import RedisError
 
-from workers.contract.clock import wall_clock_ms
 from workers.contract.connection import impatient
 from workers.contract.readiness import Readiness
 from workers.contract.refusal import Refusal
@@ -23,7 +22,7 @@ def main() -> int:
     settings = QueueSettings.read()
     redis = impatient(settings, settings.redis_timeout_ms)
     try:
-        lives = Readiness(redis, settings, wall_clock_ms).lives_on(socket.gethostname())
+        lives = Readiness(redis, settings).lives_on(socket.gethostname())
     except RedisError as error:
         print(f"Redis {Refusal.of(error) or 'is away'}: {error}", file=sys.stderr)
         return 1

@@ -38,7 +38,7 @@ class Heartbeat:
         self._readiness = readiness
         # Three beats may be lost before the lease is.
         self._period_s = lease_ms / 4 / 1000
-        self._held: tuple[str, int] | None = None
+        self._held: tuple[str, str] | None = None
         self._task_limit_ms = task_limit_ms
         self._clock = clock
         self._moved_ms = clock()
@@ -60,10 +60,10 @@ class Heartbeat:
             logger.warning("Redis is away: this worker's last beat will run out by itself")
 
     @contextmanager
-    def holding(self, image_key: str, place: int) -> Iterator[None]:
+    def holding(self, uuid: str, ticket: str) -> Iterator[None]:
         """Renew the lease of one image for the length of the block."""
         self.moved()
-        self._held = (image_key, place)
+        self._held = (uuid, ticket)
         try:
             yield
         finally:

@@ -78,28 +78,26 @@ class Process:
         worker = f"{socket.gethostname()}:{os.getpid()}"
         # A beat is worth nothing later: it does not wait for a Redis that is away.
         hasty = impatient(settings, settings.redis_timeout_ms)
-        ledger = Ledger(redis, settings, wall_clock_ms)
-        readiness = Readiness(redis, settings, wall_clock_ms)
+        ledger = Ledger(redis, settings)
+        readiness = Readiness(redis, settings)
         pace = Pace(_member_us(ensemble))
         self.heartbeat = Heartbeat(
             worker,
             ensemble.bundle.id,
             pace,
-            Ledger(hasty, settings, wall_clock_ms),
-            Readiness(hasty, settings, wall_clock_ms),
+            Ledger(hasty, settings),
+            Readiness(hasty, settings),
             settings.lease_ms,
             settings.task_limit_ms,
             wall_clock_ms,
         )
         self.reader = Reader(
             ensemble,
-            redis,
             ledger,
             readiness,
             self.heartbeat,
-            Scheduler(pace, settings.backlog_ms, wall_clock_ms),
+            Scheduler(pace, wall_clock_ms),
             pace,
-            settings.max_queue,
             wall_clock_ms,
         )
         self.heartbeat.start()
@@ -169,21 +167,19 @@ def _stop(**_: Any) -> None:
 
 
 @task_failure.connect
-def _lost(sender: Any, exception: BaseException, kwargs: Any, **_: Any) -> None:
+def _lost(sender: Any, task_id: str, exception: BaseException, kwargs: Any, **_: Any) -> None:
     """Runs in the parent when a process died: its request need not wait for the lease."""
     if sender.name == READ_TASK and isinstance(exception, WorkerLostError):
-        _abandon(kwargs)
+        _abandon(task_id, kwargs["ticket"])
 
 
 def _give_up(task: Any) -> None:
     """Runs in the parent when a task was beyond its bounds: another try would be, too."""
     if task.name == READ_TASK:
-        _abandon(task.kwargs, for_good=True)
+        _abandon(task.id, task.kwargs["ticket"], for_good=True)
 
 
-def _abandon(kwargs: Any, *, for_good: bool = False) -> None:
+def _abandon(uuid: str, ticket: str, *, for_good: bool = False) -> None:
     settings = WorkerSettings()
     with patient(settings) as redis:
-        Ledger(redis, settings, wall_clock_ms).abandon(
-            kwargs["image_key"], kwargs["place"], for_good=for_good
-        )
+        Ledger(redis, settings).abandon(uuid, ticket, for_good=for_good)

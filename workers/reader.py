@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redis import Redis
+from redis import RedisError
 
 from model.errors import ImageUnreadable
 from workers.contract.clock import Clock
 from workers.contract.ledger import Ledger, Permission
-from workers.contract.queue import ImageMessage
 from workers.contract.readiness import Readiness
 from workers.contract.result import Outcome, Result
 from workers.heartbeat import Heartbeat
@@ -27,13 +25,17 @@ logger = logging.getLogger(__name__)
 
 
 class _Computed(NamedTuple):
-    """What came of the members that were asked, and how long it took in microseconds."""
+    """What came of the members that were asked, and how long it took in microseconds.
+
+    ``decoded_us`` is what the image took before that, the way here included.
+    """
 
     outcome: Outcome
     text: str
     members: int
     whole: bool
     took_us: int
+    decoded_us: float
 
 
 class Reader:
@@ -42,28 +44,24 @@ class Reader:
     def __init__(
         self,
         ensemble: Ensemble,
-        redis: Redis,
         ledger: Ledger,
         readiness: Readiness,
         heartbeat: Heartbeat,
         scheduler: Scheduler,
         pace: Pace,
-        max_queue: int,
         clock: Clock,
     ) -> None:
         self._ensemble = ensemble
-        self._redis = redis
         self._ledger = ledger
         self._readiness = readiness
         self._heartbeat = heartbeat
         self._scheduler = scheduler
         self._pace = pace
-        self._max_queue = max_queue
         self._clock = clock
         # When the last message was done with, if another one was waiting by then.
         self._busy_since_ns: int | None = None
 
-    def read(self, message: ImageMessage) -> Mapping[str, Any]:
+    def read(self, uuid: str, ticket: str) -> Mapping[str, Any]:
         """Execute a message if the ledger permits it.
 
         An engine that fails is a result too, but one that is not kept: a re-send tries again.
@@ -71,51 +69,55 @@ class Reader:
         Returns:
             What Flower shows as the task's result.
         """
-        picked_up_ms = self._clock()
-        turn = self._ledger.start(message.image_key, message.place, self._pace.least_ms)
-        if turn.permission is not Permission.RUN:
-            if turn.permission is Permission.LATE:
-                message.set_aside(self._redis, self._max_queue)
-            return {"skipped": turn.permission.value}
-        with self._heartbeat.holding(message.image_key, message.place):
-            computed = self._compute(
-                message.image, self._scheduler.allowance(turn, message.sent_ms)
-            )
-            result = self._result(computed, queue_ms=max(0, picked_up_ms - message.sent_ms))
-            self._finish(message, result)
-        self._learn_overhead(computed.members, turn.waiting)
+        asked_ns = time.perf_counter_ns()
+        turn = self._ledger.start(uuid, ticket, self._pace.least_us, self._pace.byte_ns)
+        fetched_us = (time.perf_counter_ns() - asked_ns) / 1000
+        match turn.permission:
+            case Permission.RUN:
+                with self._heartbeat.holding(uuid, ticket):
+                    computed = self._compute(
+                        turn.image, self._scheduler.allowance(turn), fetched_us
+                    )
+                    self._ledger.finish(uuid, ticket, self._result(computed, turn.waited_ms))
+                self._learn_overhead(computed, turn.waiting)
+                late_ms = max(0, self._clock() - turn.answer_by_ms)
+            case Permission.COMPLETE:
+                # Of an answer that stands, and whose caller has it.
+                computed = self._compute(turn.image, WHILE_NOBODY_WAITS, fetched_us)
+                if computed.outcome is Outcome.ANSWERED:
+                    self._ledger.finish(uuid, ticket, self._result(computed, 0))
+                late_ms = 0
+            case refusal:
+                return {"skipped": refusal.value}
         return {
             computed.outcome.value: computed.text,
             "members": f"{computed.members}/{self._ensemble.size}",
             "compute_ms": computed.took_us // 1000,
-            "late_ms": max(0, self._clock() - turn.answer_by_ms),
+            "late_ms": late_ms,
         }
-
-    def complete(self, message: ImageMessage) -> None:
-        """Make a partial answer whole, if that is still useful and nobody waits for a worker."""
-        if self._clock() > message.deadlines.useful_until_ms:
-            return
-        computed = self._compute(message.image, WHILE_NOBODY_WAITS)
-        if computed.outcome is Outcome.ANSWERED:
-            self._finish(message, self._result(computed, queue_ms=0))
 
     def probe(self) -> None:
         """Read a golden image and report that this worker is able to."""
         self._ensemble.check(self._ensemble.bundle.manifest.golden[0])
         self._readiness.completed()
 
-    def _compute(self, image: str, allowance: Allowance) -> _Computed:
+    def _compute(self, image: bytes, allowance: Allowance, fetched_us: float) -> _Computed:
         """Ask one member after another, as far as it helps and the allowance goes."""
         began_ns = time.perf_counter_ns()
         outcome, text, members, whole = Outcome.ANSWERED, "", 0, True
+        decoded_us = 0.0
         try:
-            readings = self._ensemble.readings(base64.b64decode(image))
-            asked_ns = time.perf_counter_ns()
+            try:
+                readings = self._ensemble.readings(image)
+            finally:
+                asked_ns = time.perf_counter_ns()
+                decoded_us = fetched_us + (asked_ns - began_ns) / 1000
+                self._pace.learn_bytes(len(image), decoded_us)
             for reading in readings:
                 self._pace.learn_member((time.perf_counter_ns() - asked_ns) / 1000)
                 text, members, whole = reading.answer, reading.members, reading.settled
                 if whole or not allowance.permits(
-                    self._pace.member_us, self._clock(), self._ledger.waiting
+                    self._pace.member_us, self._clock(), self._waiting
                 ):
                     break
                 asked_ns = time.perf_counter_ns()
@@ -126,12 +128,15 @@ class Reader:
             outcome, text = Outcome.FAILED, "the engine failed on this image"
             members, whole = 0, True
         took_us = (time.perf_counter_ns() - began_ns) // 1000
-        return _Computed(outcome, text, members, whole, took_us)
+        return _Computed(outcome, text, members, whole, took_us, decoded_us)
 
-    def _finish(self, message: ImageMessage, result: Result) -> None:
-        """Store the result; one of fewer members than could matter asks for a completion."""
-        completion = "" if result.whole else message.completion()
-        self._ledger.finish(message.image_key, message.place, result, completion)
+    def _waiting(self) -> int:
+        """How many others wait. When Redis cannot tell: the members asked so far have to do."""
+        try:
+            return self._ledger.waiting()
+        except RedisError as error:
+            logger.warning("Redis is away, stopping at an answer of some members: %s", error)
+            return 1
 
     def _result(self, computed: _Computed, queue_ms: int) -> Result:
         return Result(
@@ -146,10 +151,13 @@ class Reader:
             finished_s=self._clock() // 1000,
         )
 
-    def _learn_overhead(self, members: int, waiting: int) -> None:
-        """While messages wait, whatever time the members do not take is overhead."""
+    def _learn_overhead(self, computed: _Computed, waiting: int) -> None:
+        """While messages wait, what members and bytes do not take is overhead.
+
+        Messages that were skipped in between are part of it.
+        """
         now_ns = time.perf_counter_ns()
         if self._busy_since_ns is not None:
-            took_us = (now_ns - self._busy_since_ns) / 1000
-            self._pace.learn_overhead(max(0.0, took_us - members * self._pace.member_us))
+            took_us = (now_ns - self._busy_since_ns) / 1000 - computed.decoded_us
+            self._pace.learn_overhead(max(0.0, took_us - computed.members * self._pace.member_us))
         self._busy_since_ns = now_ns if waiting else None

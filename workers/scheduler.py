@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from workers.contract.clock import Clock
 from workers.contract.ledger import Turn
+from workers.contract.readiness import Rate
 
 # From a finished member to the reply: store, publish, and the front's last look into the ledger.
 _REPLY_MS = 35
@@ -20,12 +21,17 @@ _REPLY_MS = 35
 # everything around the members for a moment, which says little of the next second.
 _NEW, _NEW_OVERHEAD = 1 / 8, 1 / 32
 
-# Of a message before anything has been measured: Celery, the ledger, the decoder.
+# Before anything has been measured: of a message what Celery and the ledger take, and of a byte of
+# an image what it takes to bring it here and decode it.
 _OVERHEAD_US = 2_500
+_BYTE_NS = 30
+
+# Of smaller images, the decoder's time says nothing of what a byte costs.
+_TELLING_BYTES = 20_000
 
 
 class Pace:
-    """What one member and everything around the members cost here, in microseconds.
+    """What a member, a byte and all the rest cost here, in micro- and nanoseconds.
 
     Learned while running: it follows the machine, its neighbours and the images.
     """
@@ -33,24 +39,30 @@ class Pace:
     def __init__(self, member_us: int) -> None:
         self.member_us = float(member_us)
         self.overhead_us = float(_OVERHEAD_US)
+        self.byte_ns = float(_BYTE_NS)
 
     def learn_member(self, took_us: float) -> None:
         """One member was asked."""
         self.member_us += (took_us - self.member_us) * _NEW
 
+    def learn_bytes(self, count: int, took_us: float) -> None:
+        """An image of so many bytes was fetched and decoded, whether it could be or not."""
+        if count >= _TELLING_BYTES:
+            self.byte_ns += (took_us * 1000 / count - self.byte_ns) * _NEW
+
     def learn_overhead(self, took_us: float) -> None:
-        """One message of many that wait was dealt with, beside asking members."""
+        """One message of many that wait was dealt with, beside asking members and decoding."""
         self.overhead_us += (took_us - self.overhead_us) * _NEW_OVERHEAD
 
     @property
-    def rate(self) -> float:
-        """Images a second that this process answers when each asks one member."""
-        return 1_000_000 / (self.member_us + self.overhead_us)
+    def rate(self) -> Rate:
+        """What this process answers in a second when each image asks one member."""
+        return Rate(1_000_000 / (self.member_us + self.overhead_us), 1_000_000_000 / self.byte_ns)
 
     @property
-    def least_ms(self) -> int:
-        """From pick-up to reply with one member."""
-        return round((self.member_us + self.overhead_us) / 1000) + _REPLY_MS
+    def least_us(self) -> float:
+        """From pick-up to reply with one member, without the bytes."""
+        return self.member_us + self.overhead_us + _REPLY_MS * 1000
 
 
 @dataclass(frozen=True)
@@ -72,17 +84,14 @@ WHILE_NOBODY_WAITS = Allowance(None)
 class Scheduler:
     """Makes the allowance of an image at its pick-up."""
 
-    def __init__(self, pace: Pace, backlog_ms: int, clock: Clock) -> None:
+    def __init__(self, pace: Pace, clock: Clock) -> None:
         self._pace = pace
-        self._backlog_ms = backlog_ms
         self._clock = clock
 
-    def allowance(self, turn: Turn, sent_ms: int) -> Allowance:
-        """The image's share of the time in which the backlog is to be worked off.
+    def allowance(self, turn: Turn) -> Allowance:
+        """As long as its caller waits, and no longer than its share when others wait.
 
-        Those behind it may have come at the same moment, ``sent_ms``, and have waited as long: so
-        a burst is worked off in that time too, and does not fade ever more slowly. Members must
-        also end in time for the caller. If not even one does, it is for the record.
+        Members must also end in time for the caller. If not even one does, it is for the record.
         """
         now_ms = self._clock()
         in_time_ms = turn.answer_by_ms - _REPLY_MS
@@ -90,6 +99,5 @@ class Scheduler:
             return WHILE_NOBODY_WAITS
         if turn.waiting == 0:
             return Allowance(in_time_ms)
-        left_ms = max(0, sent_ms + self._backlog_ms - now_ms)
-        share_ms = left_ms / (turn.waiting / max(1, turn.workers) + 1)
-        return Allowance(min(in_time_ms, now_ms + int(share_ms - self._pace.overhead_us / 1000)))
+        share_ms = turn.share_ms - self._pace.overhead_us / 1000
+        return Allowance(min(in_time_ms, now_ms + int(share_ms)))

@@ -18,7 +18,7 @@ from flask import Flask, request
 from redis import Redis
 
 from bench.peers.reader import Reader, Settings, fields, reply
-from deploy.run import free_port
+from deploy.ports import free_port
 
 _KEEP_FOR_S = 1_800
 

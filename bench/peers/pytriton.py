@@ -27,7 +27,7 @@ from pytriton.model_config import DynamicBatcher, ModelConfig, QueuePolicy, Tens
 from pytriton.triton import Triton, TritonConfig
 
 from bench.peers.reader import InferenceRequest, Reader, Settings, reply
-from deploy.run import free_port
+from deploy.ports import free_port
 
 _MODEL = "handwriting"
 

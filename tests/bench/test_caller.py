@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from bench.caller import Call, Caller, Patience, Record
-from deploy.run import free_port
+from deploy.ports import free_port
 from tests.bench.scripted import ANSWERED, BROKEN, SILENT, Behaviour, Script, ScriptedServer
 
 IMAGE = b"aW1hZ2U="

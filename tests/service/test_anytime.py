@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import tensorflow as tf
 from model.packing import pack
 from tests.model.graphs import FACTS, GREEN, RED, freeze, logits, picture
 from tests.service_process import Service, another_image, request_body
-from workers.contract.keys import COUNTS
+from workers.contract.keys import COUNTS, IMAGE_PREFIX, PARTIAL
 
 MEMBERS, MEMBER_MS = 5, 40
 
@@ -38,7 +39,12 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def slow(five: Path, tmp_path: Path) -> Iterator[Service]:
     """Two worker processes that take 40 ms for each of five members."""
-    settings = {"SLOW_MEMBER_MS": str(MEMBER_MS), "MAX_QUEUE": "100", "BUNDLE": str(five)}
+    settings = {
+        "SLOW_MEMBER_MS": str(MEMBER_MS),
+        "MAX_QUEUE": "100",
+        "BUNDLE": str(five),
+        "USEFUL_FOR_MS": "20000",
+    }
     with Service(tmp_path, app="tests.slow_workers", **settings) as running:
         running.start()
         yield running
@@ -73,7 +79,7 @@ def test_a_burst_is_answered_by_fewer_members_and_made_whole_when_it_is_over(
     slow: Service,
 ) -> None:
     bodies = distinct(40)
-    first = Counter(members(response) for response in at_once(slow, bodies, "wait=20"))
+    first = Counter(members(response) for response in at_once(slow, bodies, "wait=3"))
     assert min(first) < MEMBERS
 
     slow.wait_until(lambda: counted(slow, "completions") == 40 - first[MEMBERS])
@@ -122,7 +128,7 @@ def test_what_is_late_is_read_after_what_can_be_on_time(slow: Service) -> None:
     on_time = [request_body(image=another_image(seed)) for seed in range(100, 106)]
     with ThreadPoolExecutor(len(on_time)) as callers:
         calls = [callers.submit(slow.post, body, Prefer="wait=20") for body in on_time]
-        slow.wait_until(lambda: slow.redis.client.llen("inference") >= 8)
+        slow.wait_until(lambda: slow.get("/readyz").json().get("queue_length", 0) >= 8)
         for process in slow.worker_processes():
             process.resume()
         assert {call.result().status_code for call in calls} == {200}
@@ -131,6 +137,51 @@ def test_what_is_late_is_read_after_what_can_be_on_time(slow: Service) -> None:
     slow.wait_until_idle()
     assert {slow.post(body, Prefer="wait=20").status_code for body in late} == {200}
     assert slow.executions() == 10
+
+
+@pytest.fixture
+def crowded(five: Path, tmp_path: Path) -> Iterator[Service]:
+    """Two worker processes that take 10 ms for each of five members."""
+    with Service(
+        tmp_path, app="tests.slow_workers", SLOW_MEMBER_MS="10", BUNDLE=str(five)
+    ) as running:
+        running.start()
+        yield running
+
+
+def test_patient_callers_lock_nobody_out_and_get_all_members(crowded: Service) -> None:
+    """Given 300 images of callers who wait 30 s, those who wait a second come in between."""
+    patient = distinct(300)
+    hurried = [request_body(image=another_image(seed)) for seed in range(1_000, 1_020)]
+    with ThreadPoolExecutor(len(patient)) as callers:
+        calls = [callers.submit(crowded.post, body, Prefer="wait=30") for body in patient]
+        crowded.wait_until(lambda: crowded.get("/readyz").json().get("queue_length", 0) > 100)
+        statuses = []
+        for body in hurried:
+            statuses.append(crowded.post(body).status_code)
+            time.sleep(0.1)
+        assert not all(call.done() for call in calls), "there was nobody to compete with"
+        assert statuses == [200] * len(hurried)
+        assert Counter(members(call.result()) for call in calls) == {MEMBERS: len(patient)}
+
+
+def test_a_kept_answer_of_some_members_is_completed_when_it_is_asked_for_again(
+    five: Path, tmp_path: Path
+) -> None:
+    """Given one that nobody completed while it was useful, a hit brings its image once more."""
+    settings = {"SLOW_MEMBER_MS": str(MEMBER_MS), "BUNDLE": str(five)}
+    clocks = {"ANSWER_WITHIN_MS": "150", "USEFUL_FOR_MS": "150", "DROP_AFTER_MS": "150"}
+    with Service(tmp_path, app="tests.slow_workers", **settings, **clocks) as service:
+        service.start(concurrency=1)
+        body = request_body()
+        busy = request_body(image=another_image(1))
+        with ThreadPoolExecutor(1) as callers:
+            other = callers.submit(service.post, busy, Prefer="wait=5")
+            assert members(service.post(body, Prefer="wait=0.3")) < MEMBERS
+            other.result()
+        service.redis.client.delete(PARTIAL, *service.redis.client.keys(f"{IMAGE_PREFIX}*"))
+        service.wait_until(lambda: members(service.post(body)) == MEMBERS)
+        assert service.executions() == 2
 
 
 @pytest.fixture

@@ -37,10 +37,19 @@ def test_copies_over_several_front_processes_are_one_execution(tmp_path) -> None
 def test_a_finished_uuid_publishes_no_message(service: Service) -> None:
     body = request_body()
     service.post(body)
-    before = service.redis.client.hget(LINE, "given")
-    for _ in range(20):
-        service.post(body)
-    assert service.redis.client.hget(LINE, "given") == before
+    service.wait_until_idle()
+    with service.redis.client.monitor() as commands:
+        statuses = {service.post(body).status_code for _ in range(20)}
+        service.redis.client.echo("the end")
+        told = []
+        for command in commands.listen():
+            told.append(command["command"])
+            if told[-1] == "ECHO the end":
+                break
+    assert statuses == {200}
+    assert len([text for text in told if text.startswith("EVALSHA")]) >= 20
+    published = [text for text in told if text.startswith(("LPUSH", f"ZADD {LINE}"))]
+    assert [text for text in published if "workers.read" in text] == []
 
 
 def test_many_distinct_images_all_get_their_own_answer(service: Service) -> None:

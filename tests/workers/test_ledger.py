@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from redis import ResponseError
 from redis.client import PubSub
 
 from tests.redis_process import RedisProcess
-from workers.contract.clock import Deadlines
-from workers.contract.keys import BUNDLE, COMPLETED, COUNTS, LINE, WORKERS, request
-from workers.contract.ledger import Ledger, Notice, Permission, Verdict
-from workers.contract.queue import INFERENCE
-from workers.contract.queue import PARTIAL as PARTIAL_QUEUE
+from workers.contract import keys
+from workers.contract.clock import Deadlines, wall_clock_ms
+from workers.contract.keys import (
+    BUNDLE,
+    BYTES,
+    COMPLETED,
+    COUNTS,
+    INFERENCE,
+    LATE,
+    MEMBERS,
+    WORKERS,
+    request,
+)
+from workers.contract.keys import PARTIAL as PARTIAL_QUEUE
+from workers.contract.ledger import Admission, Ledger, Notice, Permission, Room, Verdict
+from workers.contract.readiness import Rate, Readiness
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
 UUID, IMAGE, ANOTHER, FRONT = "a-uuid", "a" * 64, "b" * 64, "front-1"
 RESULT = Result(Outcome.ANSWERED, "德", "handwriting/1", 5, 5, True, 1, 9000, 1_700_000_000)
 FAILURE = Result(Outcome.FAILED, "the engine failed", "handwriting/1", 0, 5, True, 0, 0, 1)
-LEASE_MS, WAIT_MS, LEAST_MS = 1_000, 900, 50
+LEASE_MS, WAIT_MS, DUE_MS, LEAST_MS = 1_000, 900, 600, 50
+KEEP_FOR_MS, USEFUL_MS, DROP_MS = 60_000, 3_000, 10_000
 MOST = 2
+ROOM = Room(within_ms=600, always=100, message_us=0, byte_ns=0, messages=100, image_bytes=1_000_000)
 
 
 class Desk:
@@ -32,10 +47,13 @@ class Desk:
         self.now_ms = 1_700_000_000_000
         self.redis = redis.client
         settings = QueueSettings(
-            lease_ms=LEASE_MS, keep_for_ms=60_000, max_attempts=3, max_queue=MOST
+            lease_ms=LEASE_MS, keep_for_ms=KEEP_FOR_MS, max_attempts=3, max_queue=MOST
         )
-        self.ledger = Ledger(redis.client, settings, lambda: self.now_ms)
+        self.ledger = Ledger(redis.client, settings, self.clock, self.clock)
         self.workers_are_ready()
+
+    def clock(self) -> int:
+        return self.now_ms
 
     def workers_are_ready(self) -> None:
         self.redis.zadd(WORKERS, {"worker-1": self.now_ms})
@@ -46,7 +64,7 @@ class Desk:
         self.now_ms += ms
         self.workers_are_ready()
 
-    def arrive(
+    def ask(
         self,
         uuid: str = UUID,
         image: str = IMAGE,
@@ -54,42 +72,76 @@ class Desk:
         *,
         shared: bool = False,
         wait_ms: int = WAIT_MS,
-        longest_line: int = 100,
-    ) -> Verdict:
-        """A copy arrives; when it is to be enqueued, the message is put in the queue.
+        room: Room = ROOM,
+        send: bool = True,
+        size: int = 0,
+    ) -> Admission:
+        """A copy arrives. The fingerprint stands for the image, in so many bytes.
 
-        ``shared``: with what else has the same image.
+        ``shared``: with what else has the same image. ``send``: the image along with it.
         """
         subject = image if shared else f"{image}{uuid}"
         deadlines = Deadlines.after(
-            self.now_ms, wait_ms=wait_ms, useful_for_ms=3_000, drop_after_ms=10_000
+            self.now_ms,
+            due_in_ms=wait_ms * DUE_MS // WAIT_MS,
+            wait_ms=wait_ms,
+            useful_for_ms=USEFUL_MS,
+            drop_after_ms=DROP_MS,
         )
-        admission = self.ledger.admit(uuid, image, subject, deadlines, front, longest_line)
-        if admission.verdict is Verdict.ENQUEUE:
-            self.place, self.key = admission.place, admission.image_key
-            self.redis.lpush(INFERENCE, f"{self.key} {self.place}")
-        return admission.verdict
+        file = image.encode() * max(1, size // len(image))
+        self.admission = self.ledger.admit(
+            uuid, image, subject, deadlines, front, room, file if send else None, len(file)
+        )
+        return self.admission
 
-    def pick_up(self) -> Permission:
+    def arrive(self, *args: Any, **kwargs: Any) -> Verdict:
+        """The same, for those who want the verdict alone."""
+        return self.ask(*args, **kwargs).verdict
+
+    def pick_up(self, queue: str = INFERENCE, least_ms: int = LEAST_MS) -> Permission:
         """A worker takes the oldest message and asks for permission."""
-        key, place = self.redis.rpop(INFERENCE).decode().rsplit(" ", 1)
-        self.turn = self.ledger.start(key, int(place), LEAST_MS)
+        message = json.loads(self.redis.rpop(queue))
+        self.uuid = message["headers"]["id"]
+        self.ticket = json.loads(message["body"])[1]["ticket"]
+        self.turn = self.ledger.start(self.uuid, self.ticket, least_ms * 1000, 0)
         return self.turn.permission
 
     def finish(self, result: Result = RESULT) -> None:
         """The worker of the latest message is done."""
-        completion = "" if result.whole else f"complete {self.key}"
-        self.ledger.finish(self.key, self.place, result, completion)
+        self.ledger.finish(self.uuid, self.ticket, result)
 
-    def completions(self) -> list[bytes]:
-        """The messages that ask for whole answers, the latest first."""
-        return self.redis.lrange(PARTIAL_QUEUE, 0, -1)
+    @property
+    def key(self) -> str:
+        """Of the entry of the latest message that was taken."""
+        return self.entry(self.uuid)
+
+    def entry(self, uuid: str = UUID) -> str:
+        return self.redis.get(request(uuid)).decode()
+
+    def images(self) -> dict[str, int]:
+        """The bytes that are stored, by what is said of them and in truth."""
+        told = self.redis.hgetall(BYTES)
+        stored = [self.redis.strlen(key) for key in self.redis.keys(f"{keys.IMAGE_PREFIX}*")]
+        assert int(told.get(b"all", 0)) == sum(stored)
+        return {name.decode(): int(count) for name, count in told.items() if int(count)}
+
+    def completions(self) -> list[str]:
+        """The uuids whose whole answers are asked for, the latest first."""
+        return [
+            json.loads(text)["headers"]["id"] for text in self.redis.lrange(PARTIAL_QUEUE, 0, -1)
+        ]
+
+    def waiting(self) -> int:
+        return self.ledger.waiting()
 
     def result(self) -> Result | None:
         return self.ledger.result(UUID)
 
     def executions(self) -> int:
-        return int(self.redis.hget(COUNTS, "executions") or 0)
+        return self.counted("executions")
+
+    def counted(self, what: str) -> int:
+        return int(self.redis.hget(COUNTS, what) or 0)
 
 
 @pytest.fixture
@@ -98,7 +150,7 @@ def desk(redis: RedisProcess) -> Desk:
 
 
 def test_a_new_request_is_enqueued_and_its_copies_join(desk: Desk) -> None:
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
     assert desk.arrive() is Verdict.JOINED
     assert desk.pick_up() is Permission.RUN
     assert desk.arrive() is Verdict.JOINED
@@ -150,17 +202,20 @@ def test_another_image_under_the_same_uuid_is_a_conflict(desk: Desk, moment: str
 def test_a_message_never_answers_for_another_image_of_its_uuid(desk: Desk) -> None:
     """Given a message that outlived its entry, and a new request under the old uuid."""
     desk.arrive()
-    desk.redis.delete(desk.key)
-    assert desk.arrive(image=ANOTHER) is Verdict.ENQUEUE
-    assert desk.pick_up() is Permission.GONE
+    desk.redis.delete(desk.entry())
+    assert desk.arrive(image=ANOTHER) is Verdict.ENQUEUED
     assert desk.pick_up() is Permission.RUN
+    assert desk.turn.image == ANOTHER.encode()
+    desk.finish()
+    assert desk.pick_up() is Permission.FINISHED
+    assert desk.arrive() is Verdict.CONFLICT
 
 
 def test_without_ready_workers_nothing_is_claimed(desk: Desk) -> None:
     desk.redis.delete(WORKERS)
     assert desk.arrive() is Verdict.UNREADY
     desk.workers_are_ready()
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
 
 
 def test_workers_that_live_but_complete_nothing_are_not_ready(desk: Desk) -> None:
@@ -175,7 +230,7 @@ def test_a_dead_workers_request_is_taken_over_when_its_lease_ends(desk: Desk) ->
     desk.pass_ms(LEASE_MS - 1)
     assert desk.arrive() is Verdict.JOINED
     desk.pass_ms(1)
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
     assert desk.pick_up() is Permission.RUN
 
 
@@ -183,7 +238,7 @@ def test_a_renewed_lease_holds(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
     desk.pass_ms(LEASE_MS - 1)
-    desk.ledger.renew(desk.key, desk.place)
+    desk.ledger.renew(desk.uuid, desk.ticket)
     desk.pass_ms(LEASE_MS - 1)
     assert desk.arrive() is Verdict.JOINED
 
@@ -191,31 +246,31 @@ def test_a_renewed_lease_holds(desk: Desk) -> None:
 def test_a_worker_that_lost_its_request_cannot_renew_the_lease(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    lost = desk.place
+    lost = desk.ticket
     desk.pass_ms(LEASE_MS)
     desk.arrive()
     desk.pick_up()
     desk.pass_ms(LEASE_MS - 1)
-    desk.ledger.renew(desk.key, lost)
+    desk.ledger.renew(desk.uuid, lost)
     desk.pass_ms(1)
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
 
 
 def test_an_abandoned_request_is_taken_over_at_once(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    desk.ledger.abandon(desk.key, desk.place)
-    assert desk.arrive() is Verdict.ENQUEUE
+    desk.ledger.abandon(desk.uuid, desk.ticket)
+    assert desk.arrive() is Verdict.ENQUEUED
 
 
 def test_a_late_word_of_an_older_death_changes_nothing(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    dead = desk.place
+    dead = desk.ticket
     desk.pass_ms(LEASE_MS)
     desk.arrive()
     desk.pick_up()
-    desk.ledger.abandon(desk.key, dead)
+    desk.ledger.abandon(desk.uuid, dead)
     assert desk.arrive() is Verdict.JOINED
 
 
@@ -225,25 +280,24 @@ def test_a_request_in_a_long_queue_is_not_enqueued_twice(desk: Desk) -> None:
     for _ in range(5):
         desk.pass_ms(LEASE_MS)
         assert desk.arrive() is Verdict.JOINED
-    assert desk.redis.llen(INFERENCE) == 2
+    assert desk.waiting() == 2
 
 
 def test_a_message_that_a_dying_worker_took_with_it_is_replaced(desk: Desk) -> None:
-    """Given that a later request has been started, this one cannot be in the queue any more."""
     desk.arrive()
     desk.redis.rpop(INFERENCE)
     desk.arrive("later")
     desk.pick_up()
     desk.arrive("latest")
     desk.pass_ms(LEASE_MS)
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
 
 
 def test_a_request_lost_from_an_empty_queue_is_replaced(desk: Desk) -> None:
     desk.arrive()
     desk.redis.delete(INFERENCE)
     desk.pass_ms(LEASE_MS)
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
 
 
 def test_of_two_messages_for_one_uuid_only_one_is_executed(desk: Desk) -> None:
@@ -263,7 +317,7 @@ def test_what_nobody_can_want_any_more_is_dropped(desk: Desk) -> None:
     desk.pass_ms(10_001)
     assert desk.pick_up() is Permission.DROPPED
     assert desk.executions() == 0
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
 
 
 def test_a_resend_keeps_a_waiting_request_wanted(desk: Desk) -> None:
@@ -276,10 +330,18 @@ def test_a_resend_keeps_a_waiting_request_wanted(desk: Desk) -> None:
 
 def test_an_image_that_kills_every_worker_is_given_up(desk: Desk) -> None:
     for _ in range(3):
-        assert desk.arrive() is Verdict.ENQUEUE
+        assert desk.arrive() is Verdict.ENQUEUED
         assert desk.pick_up() is Permission.RUN
         desk.pass_ms(LEASE_MS)
     assert desk.arrive() is Verdict.EXHAUSTED
+
+
+def test_an_image_that_was_too_much_for_one_worker_costs_no_other(desk: Desk) -> None:
+    desk.arrive("one", shared=True)
+    desk.pick_up()
+    desk.ledger.abandon(desk.uuid, desk.ticket, for_good=True)
+    assert desk.arrive("one", shared=True) is Verdict.EXHAUSTED
+    assert desk.arrive("another", shared=True) is Verdict.EXHAUSTED, "as the detail says"
 
 
 def test_the_first_result_stands(desk: Desk) -> None:
@@ -296,18 +358,18 @@ def test_a_failure_frees_the_uuid(desk: Desk) -> None:
     desk.pick_up()
     desk.finish(FAILURE)
     assert desk.result() is None
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
 
 
 def test_a_failure_of_a_worker_that_lost_its_request_is_not_told(desk: Desk) -> None:
     """Given that another worker runs the request meanwhile, its result may yet be good."""
     desk.arrive()
     desk.pick_up()
-    lost = desk.place
+    lost = desk.ticket
     desk.pass_ms(LEASE_MS)
     desk.arrive()
     desk.pick_up()
-    desk.ledger.finish(desk.key, lost, FAILURE)
+    desk.ledger.finish(UUID, lost, FAILURE)
     desk.finish()
     assert desk.result() == RESULT
 
@@ -315,10 +377,10 @@ def test_a_failure_of_a_worker_that_lost_its_request_is_not_told(desk: Desk) -> 
 def test_a_late_answer_of_a_worker_that_lost_its_request_counts(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    lost = desk.place
+    lost = desk.ticket
     desk.pass_ms(LEASE_MS)
     desk.arrive()
-    desk.ledger.finish(desk.key, lost, RESULT)
+    desk.ledger.finish(UUID, lost, RESULT)
     assert desk.arrive() is Verdict.KEPT
     assert desk.pick_up() is Permission.FINISHED
 
@@ -337,32 +399,43 @@ def test_a_question_repeated_over_a_broken_connection_gets_the_same_answer(
     monkeypatch.setattr("secrets.token_hex", lambda _: "the same pick-up")
     desk.arrive()
     for _ in range(2):
-        turn = desk.ledger.start(desk.key, desk.place, LEAST_MS)
-        assert turn.permission is Permission.RUN
+        assert desk.ledger.start(UUID, "a ticket", 0, 0).permission is Permission.RUN
     assert desk.executions() == 1
 
 
 def test_messages_from_before_a_loss_of_data_disturb_nothing(desk: Desk) -> None:
-    """Given a worker with a high place in its hands when Redis comes back empty."""
-    desk.redis.hset(LINE, "given", 1_000)
+    """Given a worker with a message in its hands when Redis comes back empty."""
     desk.arrive("old")
-    old, old_key = desk.place, desk.key
+    message = desk.redis.rpop(INFERENCE)
     desk.redis.flushall()
     desk.workers_are_ready()
+    desk.redis.lpush(INFERENCE, message)
     desk.arrive("earlier")
     desk.arrive()
-    assert desk.ledger.start(old_key, old, LEAST_MS).permission is Permission.GONE
+    assert desk.pick_up() is Permission.GONE
     desk.pass_ms(LEASE_MS)
     assert desk.arrive() is Verdict.JOINED
 
 
-def test_a_full_redis_still_takes_results(desk: Desk) -> None:
+def test_in_a_full_redis_all_that_is_under_way_is_finished(desk: Desk) -> None:
+    """Given no memory, copies join, and the waiting is read, renewed, given up and taken over."""
     desk.arrive()
-    desk.pick_up()
+    desk.arrive("behind")
     desk.redis.config_set("maxmemory", 1)
     try:
-        desk.finish()
+        assert desk.arrive() is Verdict.JOINED
+        assert desk.arrive(front="another") is Verdict.JOINED
+        assert desk.pick_up() is Permission.RUN
+        desk.ledger.renew(desk.uuid, desk.ticket)
+        desk.ledger.abandon(desk.uuid, desk.ticket)
+        assert desk.arrive() is Verdict.ENQUEUED
+        assert [desk.pick_up(), desk.pick_up()] == [Permission.RUN] * 2
+        assert desk.arrive("behind") is Verdict.JOINED
+        desk.ledger.finish(UUID, desk.ticket, RESULT)
         assert desk.result() == RESULT
+        assert desk.arrive() is Verdict.KEPT
+        with pytest.raises(ResponseError, match="maxmemory"):
+            desk.arrive("new")
     finally:
         desk.redis.config_set("maxmemory", 0)
 
@@ -382,7 +455,7 @@ PARTIAL = dataclasses.replace(RESULT, members=2, whole=False, text="得")
 
 
 def test_requests_with_one_image_share_its_execution(desk: Desk) -> None:
-    assert desk.arrive("one", shared=True) is Verdict.ENQUEUE
+    assert desk.arrive("one", shared=True) is Verdict.ENQUEUED
     assert desk.arrive("two", shared=True) is Verdict.JOINED
     desk.pick_up()
     desk.finish()
@@ -404,8 +477,8 @@ def test_whoever_shares_takes_over_when_the_worker_dies(desk: Desk) -> None:
     desk.arrive("one", shared=True)
     desk.arrive("two", shared=True)
     desk.pick_up()
-    desk.ledger.abandon(desk.key, desk.place)
-    assert desk.arrive("two", shared=True) is Verdict.ENQUEUE
+    desk.ledger.abandon(desk.uuid, desk.ticket)
+    assert desk.arrive("two", shared=True) is Verdict.ENQUEUED
     assert desk.arrive("one", shared=True) is Verdict.JOINED
 
 
@@ -414,23 +487,184 @@ def test_another_bundle_reads_an_image_anew_but_not_an_old_uuid(desk: Desk) -> N
     desk.pick_up()
     desk.finish()
     desk.redis.set(BUNDLE, "handwriting/2")
-    assert desk.arrive("new", shared=True) is Verdict.ENQUEUE
+    assert desk.arrive("new", shared=True) is Verdict.ENQUEUED
     assert desk.arrive("old", shared=True) is Verdict.KEPT
+
+
+FULL = ROOM._replace(always=0, messages=1)
 
 
 def test_in_a_full_line_nothing_new_is_begun(desk: Desk) -> None:
     desk.arrive("first")
-    assert desk.arrive(longest_line=1) is Verdict.FULL
-    assert desk.redis.llen(INFERENCE) == 1
-    assert desk.arrive("first", longest_line=1) is Verdict.JOINED
+    assert desk.arrive(room=FULL) is Verdict.FULL
+    assert desk.admission.before == 1
+    assert desk.waiting() == 1
+    assert desk.arrive("first", room=FULL) is Verdict.JOINED
     desk.pick_up()
-    assert desk.arrive(ANOTHER, longest_line=1) is Verdict.ENQUEUE
+    assert desk.arrive(ANOTHER, room=FULL) is Verdict.ENQUEUED
 
 
 def test_a_refused_uuid_is_free(desk: Desk) -> None:
     desk.arrive("first")
-    desk.arrive(longest_line=1)
-    assert desk.arrive(image=ANOTHER) is Verdict.ENQUEUE
+    desk.arrive(room=FULL)
+    assert desk.arrive(image=ANOTHER) is Verdict.ENQUEUED
+
+
+def test_a_line_is_as_long_as_can_be_worked_off_in_time(desk: Desk) -> None:
+    room = ROOM._replace(always=2, message_us=200_000)
+    assert [desk.arrive(f"{n}", room=room) for n in range(4)] == [Verdict.ENQUEUED] * 3 + [
+        Verdict.FULL
+    ]
+    room = ROOM._replace(always=4, message_us=200_000)
+    assert desk.arrive(room=room) is Verdict.ENQUEUED
+
+
+def test_a_line_of_large_images_is_full_sooner(desk: Desk) -> None:
+    """Given 1,000 ns a byte: an image of 200 kB takes 200 ms, and there are 600."""
+    room = ROOM._replace(always=0, byte_ns=1_000)
+    large = [desk.arrive(f"{n}", room=room, size=200_000) for n in range(3)]
+    assert large == [Verdict.ENQUEUED] * 2 + [Verdict.FULL]
+    assert desk.arrive("small", room=room) is Verdict.ENQUEUED
+
+
+def test_images_take_no_more_bytes_than_they_may(desk: Desk) -> None:
+    room = ROOM._replace(image_bytes=250_000)
+    sizes = [100_000, 100_000, 100_000]
+    verdicts = [desk.arrive(f"{n}", room=room, size=size) for n, size in enumerate(sizes)]
+    assert verdicts == [Verdict.ENQUEUED, Verdict.ENQUEUED, Verdict.FULL]
+    desk.pick_up()
+    desk.finish()
+    assert desk.arrive("2", room=room, size=100_000) is Verdict.ENQUEUED
+
+
+def test_an_image_goes_when_its_answer_is_whole(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    assert desk.images() == {"all": 64, "wanted": 64}
+    assert desk.turn.image == IMAGE.encode()
+    desk.finish(PARTIAL)
+    assert desk.images() == {"all": 64}
+    desk.finish()
+    assert desk.images() == {}
+    assert set(desk.redis.keys()) == {
+        key.encode() for key in (WORKERS, COMPLETED, BUNDLE, COUNTS, MEMBERS, BYTES)
+    } | {key.encode() for key in (PARTIAL_QUEUE, desk.key, request(UUID))}
+
+
+@pytest.mark.parametrize("end", ["failed", "dropped"])
+def test_an_image_goes_when_nobody_can_want_it(desk: Desk, end: str) -> None:
+    desk.arrive()
+    if end == "dropped":
+        desk.pass_ms(DROP_MS + 1)
+    desk.pick_up()
+    if end == "failed":
+        desk.finish(FAILURE)
+    assert desk.images() == {}
+
+
+def test_an_image_goes_by_itself_when_it_is_dropped_after(desk: Desk) -> None:
+    desk.arrive()
+    assert 0 < desk.redis.pttl(keys.image(desk.entry())) <= DROP_MS + 1_000
+
+
+def test_what_nobody_waits_for_makes_room_for_what_somebody_does(desk: Desk) -> None:
+    """The oldest first, and the re-send of one whose image has gone brings it again."""
+    room = ROOM._replace(image_bytes=250_000)
+    for uuid in ("partial", "late"):
+        desk.arrive(uuid, room=room, size=100_000)
+        desk.now_ms += 1
+    desk.pick_up()
+    desk.finish(PARTIAL)
+    desk.pass_ms(WAIT_MS)
+    desk.arrive("small", room=room)
+    assert desk.pick_up() is Permission.LATE
+
+    assert desk.arrive("new", room=room, size=100_000) is Verdict.ENQUEUED
+    assert not desk.redis.exists(keys.image(desk.entry("partial")))
+    assert desk.arrive("newer", room=room, size=100_000) is Verdict.ENQUEUED
+    assert not desk.redis.exists(keys.image(desk.entry("late")))
+    assert desk.arrive("newest", room=room, size=100_000) is Verdict.FULL
+
+    assert [desk.pick_up() for _ in range(3)] == [Permission.RUN] * 3
+    assert desk.pick_up(LATE) is Permission.GONE
+    assert desk.arrive("late", room=room, size=100_000, send=False) is Verdict.IMAGE
+
+
+def test_an_image_need_not_be_sent_when_it_is_not_wanted(desk: Desk) -> None:
+    assert desk.arrive(send=False) is Verdict.IMAGE
+    assert desk.redis.keys(f"{keys.ENTRY_PREFIX}*") == []
+    assert desk.arrive() is Verdict.ENQUEUED
+    assert desk.arrive(send=False) is Verdict.JOINED
+    desk.pick_up()
+    desk.ledger.abandon(desk.uuid, desk.ticket)
+    assert desk.arrive(send=False) is Verdict.ENQUEUED
+    desk.pick_up()
+    assert desk.turn.image == IMAGE.encode()
+    desk.finish()
+    assert desk.arrive(send=False) is Verdict.KEPT
+
+
+def test_the_hurried_go_before_the_patient(desk: Desk) -> None:
+    for uuid in ("patient-1", "patient-2", "patient-3"):
+        desk.arrive(uuid, wait_ms=30_000)
+    desk.arrive("hurried")
+    picked = []
+    for _ in range(4):
+        assert desk.pick_up() is Permission.RUN
+        picked.append(desk.uuid)
+    # One for each worker process is on its way already.
+    assert picked == ["patient-1", "hurried", "patient-2", "patient-3"]
+
+
+def test_a_patient_request_goes_first_when_its_time_comes(desk: Desk) -> None:
+    desk.arrive("on its way")
+    desk.arrive("patient", wait_ms=3_000)
+    desk.pass_ms(1_500)
+    desk.arrive("hurried", wait_ms=WAIT_MS)
+    desk.pick_up()
+    assert desk.pick_up() is Permission.RUN
+    assert desk.uuid == "patient"
+
+
+def test_the_patient_lock_nobody_out(desk: Desk) -> None:
+    """Given a line that takes 20 s, who has a second is let in, and who has ten is not."""
+    room = ROOM._replace(always=2, message_us=200_000)
+    patient = room._replace(within_ms=29_000)
+    for number in range(100):
+        assert desk.arrive(f"{number}", wait_ms=30_000, room=patient) is Verdict.ENQUEUED
+    assert desk.arrive("hurried", room=room) is Verdict.ENQUEUED
+    assert desk.arrive("ten", wait_ms=30_000, room=room._replace(within_ms=10_000)) is Verdict.FULL
+
+
+def test_a_hurried_copy_moves_a_patient_request_up(desk: Desk) -> None:
+    desk.arrive("on its way")
+    for uuid in ("patient", "both"):
+        desk.arrive(uuid, wait_ms=30_000)
+    assert desk.arrive("both") is Verdict.JOINED
+    desk.pick_up()
+    desk.pick_up()
+    assert desk.uuid == "both"
+    assert desk.turn.answer_by_ms == desk.now_ms + WAIT_MS
+
+
+def test_a_patient_copy_costs_a_hurried_one_nothing(desk: Desk) -> None:
+    desk.arrive("on its way")
+    desk.arrive("between", wait_ms=2_000)
+    desk.arrive("both")
+    desk.arrive("both", wait_ms=30_000)
+    desk.pick_up()
+    desk.pick_up()
+    assert desk.uuid == "both"
+    assert desk.turn.answer_by_ms == desk.now_ms + WAIT_MS
+
+
+def test_when_the_hurried_copy_is_over_the_patient_one_counts(desk: Desk) -> None:
+    desk.arrive()
+    desk.arrive(wait_ms=30_000)
+    desk.arrive("behind")
+    desk.pass_ms(WAIT_MS)
+    assert desk.pick_up() is Permission.RUN
+    assert desk.turn.answer_by_ms == desk.now_ms + 30_000 - WAIT_MS
 
 
 def test_what_is_late_makes_way_for_what_can_be_on_time(desk: Desk) -> None:
@@ -456,7 +690,7 @@ def test_a_resend_takes_over_what_was_late(desk: Desk) -> None:
     desk.pass_ms(WAIT_MS)
     desk.arrive("behind")
     assert desk.pick_up() is Permission.LATE
-    assert desk.arrive() is Verdict.ENQUEUE
+    assert desk.arrive() is Verdict.ENQUEUED
     assert desk.arrive() is Verdict.JOINED
     assert desk.pick_up() is Permission.RUN
     assert desk.pick_up() is Permission.RUN
@@ -474,12 +708,39 @@ def test_a_resend_gives_a_waiting_request_its_own_clock(desk: Desk) -> None:
     assert desk.turn.answer_by_ms == desk.now_ms + WAIT_MS
 
 
-def test_a_worker_is_told_how_many_wait_for_how_many(desk: Desk) -> None:
-    desk.redis.zadd(WORKERS, {"worker-2": desk.now_ms, "dead": desk.now_ms - LEASE_MS - 1})
-    for uuid in "abc":
-        desk.arrive(uuid)
+def share(desk: Desk, waiting: int, workers: int, **kwargs: int) -> int:
+    """What an image may take behind which so many wait for so many processes."""
+    desk.redis.zadd(WORKERS, {f"worker-{number + 1}": desk.now_ms for number in range(workers)})
+    desk.arrive()
+    for number in range(waiting):
+        desk.arrive(f"behind-{number}", **kwargs)
     desk.pick_up()
-    assert (desk.turn.waiting, desk.turn.workers) == (2, 2)
+    assert desk.turn.waiting == waiting
+    return desk.turn.share_ms
+
+
+@pytest.mark.parametrize(
+    ("waiting", "workers", "share_ms"),
+    [(0, 1, 600), (5, 1, 100), (59, 1, 10), (5, 5, 300), (40, 4, 54), (599, 1, 1)],
+)
+def test_the_share_of_an_image_is_what_is_left_divided_by_those_behind(
+    desk: Desk, waiting: int, workers: int, share_ms: int
+) -> None:
+    room = ROOM._replace(messages=1_000, always=1_000)
+    assert share(desk, waiting, workers, room=room) == share_ms  # type: ignore[arg-type]
+
+
+def test_the_patient_behind_reckon_with_their_own_time(desk: Desk) -> None:
+    """Of twenty that are due in 20 s, the one on its way to a worker shares these 600 ms."""
+    assert share(desk, 20, 1, wait_ms=30_000) == 300
+
+
+def test_a_patient_image_makes_way_for_the_hurried_behind(desk: Desk) -> None:
+    desk.arrive("patient", wait_ms=30_000)
+    for number in range(9):
+        desk.arrive(f"{number}")
+    desk.pick_up()
+    assert desk.turn.share_ms >= 60
 
 
 def test_an_answer_of_all_takes_the_place_of_one_of_some(desk: Desk) -> None:
@@ -506,23 +767,100 @@ def test_an_answer_of_some_asks_for_the_one_of_all_until_that_is_there(desk: Des
     desk.arrive()
     desk.pick_up()
     desk.finish(PARTIAL)
-    assert desk.completions() == [f"complete {desk.key}".encode()]
-    desk.redis.delete(PARTIAL_QUEUE)
-    desk.finish(PARTIAL)
-    assert len(desk.completions()) == 1
-    desk.redis.delete(PARTIAL_QUEUE)
+    for _ in range(2):
+        assert desk.completions() == [UUID]
+        assert desk.pick_up(PARTIAL_QUEUE) is Permission.COMPLETE
+        assert desk.turn.image == IMAGE.encode()
+        desk.finish(PARTIAL)
+    desk.pick_up(PARTIAL_QUEUE)
     desk.finish(RESULT)
     assert desk.completions() == []
+    assert desk.counted("completions") == 1
+
+
+def test_nothing_is_completed_while_others_wait(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.finish(PARTIAL)
+    desk.arrive("others")
+    assert desk.pick_up(PARTIAL_QUEUE) is Permission.FINISHED
+    assert desk.completions() == [UUID]
+
+
+@pytest.mark.parametrize("send", [True, False])
+def test_a_kept_answer_of_some_that_is_asked_for_again_is_completed(desk: Desk, send: bool) -> None:
+    """Given one that was not completed while it was useful, and whose image has gone."""
+    desk.arrive()
+    desk.pick_up()
+    desk.finish(PARTIAL)
+    desk.pass_ms(USEFUL_MS + 1)
+    assert desk.pick_up(PARTIAL_QUEUE) is Permission.FINISHED
+    desk.redis.delete(keys.image(desk.key))
+
+    assert desk.arrive(send=send) is Verdict.KEPT
+    assert desk.admission.image_wanted is not send
+    if not send:
+        assert desk.completions() == []
+        assert desk.arrive() is Verdict.KEPT
+    assert desk.completions() == [UUID]
+    assert desk.arrive() is Verdict.KEPT
+    assert desk.completions() == [UUID], "one is enough"
+    assert desk.pick_up(PARTIAL_QUEUE) is Permission.COMPLETE
+    desk.finish(RESULT)
+    assert desk.result() == RESULT
+    assert desk.images() == {}
 
 
 def test_the_oldest_of_too_many_completions_are_forgotten(desk: Desk) -> None:
-    asked = []
     for uuid in "abc":
         desk.arrive(uuid)
         desk.pick_up()
         desk.finish(PARTIAL)
-        asked.append(f"complete {desk.key}".encode())
-    assert desk.completions() == asked[:0:-1]
+    assert desk.completions() == ["c", "b"]
+
+
+def test_what_workers_did_is_counted(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    desk.ledger.abandon(desk.uuid, desk.ticket)
+    desk.arrive()
+    desk.pick_up()
+    desk.finish(PARTIAL)
+    assert (desk.counted("executions"), desk.counted("takeovers")) == (2, 1)
+    assert desk.redis.hgetall(MEMBERS) == {b"2": b"1"}
+
+
+def test_a_worker_that_sets_aside_what_is_late_is_alive(desk: Desk) -> None:
+    desk.arrive()
+    desk.pass_ms(WAIT_MS)
+    desk.arrive("behind")
+    desk.redis.delete(COMPLETED)
+    assert desk.pick_up() is Permission.LATE
+    assert desk.arrive("new") is Verdict.ENQUEUED
+
+
+def test_the_time_is_that_of_redis(redis: RedisProcess) -> None:
+    """Given a front an hour ahead of a worker, both an hour off."""
+    settings = QueueSettings()
+    front = Ledger(redis.client, settings, lambda: wall_clock_ms() + 3_600_000)
+    worker = Ledger(redis.client, settings, lambda: wall_clock_ms() - 3_600_000)
+    readiness = Readiness(redis.client, settings)
+    readiness.beat("host:1", "handwriting/1", Rate(100, 1e9))
+    readiness.completed()
+    deadlines = Deadlines.after(
+        wall_clock_ms() + 3_600_000,
+        due_in_ms=20_000, wait_ms=30_000, useful_for_ms=30_000, drop_after_ms=30_000,
+    )  # fmt: skip
+    arguments = (UUID, IMAGE, IMAGE, deadlines, FRONT, ROOM, b"image", 5)
+    assert front.admit(*arguments).verdict is Verdict.ENQUEUED
+    message = json.loads(redis.client.rpop(INFERENCE))
+    ticket = json.loads(message["body"])[1]["ticket"]
+    turn = worker.start(UUID, ticket, 0, 0)
+    assert turn.permission is Permission.RUN
+    left_ms = turn.answer_by_ms - (wall_clock_ms() - 3_600_000)
+    assert 0 < left_ms <= 30_000
+    worker.renew(UUID, ticket)
+    assert front.admit(*arguments).verdict is Verdict.JOINED
 
 
 def test_a_completed_answer_is_told_to_nobody_again(desk: Desk) -> None:
@@ -565,29 +903,26 @@ def test_the_abandoned_are_told_to_look_again(desk: Desk) -> None:
         ears.subscribe(FRONT)
         desk.arrive()
         desk.pick_up()
-        desk.ledger.abandon(desk.key, desk.place)
+        desk.ledger.abandon(desk.uuid, desk.ticket)
         heard = [Notice.parse(message["data"]) for message in messages(ears)]
     assert heard == [Notice(IMAGE + UUID, None)]
 
 
 def test_entries_expire_by_themselves(desk: Desk) -> None:
     desk.arrive()
-    assert desk.redis.pttl(desk.key) > 0
+    assert desk.redis.pttl(desk.entry()) > 0
     assert desk.redis.pttl(request(UUID)) > 0
-    assert int(desk.redis.hget(LINE, "given") or 0) == desk.place
 
 
 def test_the_clocks_are_counted_from_arrival() -> None:
-    assert Deadlines.after(1_000, wait_ms=900, useful_for_ms=3_000, drop_after_ms=10_000) == (
-        1_900,
-        4_000,
-        11_000,
+    deadlines = Deadlines.after(
+        1_000, due_in_ms=600, wait_ms=900, useful_for_ms=3_000, drop_after_ms=10_000
     )
+    assert deadlines == (1_600, 1_900, 4_000, 11_000)
+    assert deadlines.spans(1_100) == (500, 800, 2_900, 9_900)
 
 
-def test_a_patient_caller_moves_all_three_clocks() -> None:
-    assert Deadlines.after(0, wait_ms=30_000, useful_for_ms=3_000, drop_after_ms=10_000) == (
-        30_000,
-        30_000,
-        30_000,
-    )
+def test_a_patient_caller_moves_all_the_clocks() -> None:
+    assert Deadlines.after(
+        0, due_in_ms=20_000, wait_ms=30_000, useful_for_ms=3_000, drop_after_ms=10_000
+    ) == (20_000, 30_000, 30_000, 30_000)

@@ -1,38 +1,32 @@
-"""The message in the list is the one that Celery and kombu would write."""
+"""The message in the list is the one that Celery and kombu would write, and of one version."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+import pytest
 from kombu import Connection
 
 from tests.redis_process import RedisProcess
-from workers.contract.clock import Deadlines
-from workers.contract.queue import (
-    COMPLETE_TASK,
-    INFERENCE,
-    LATE,
-    PARTIAL,
-    PROBE_TASK,
-    READ_TASK,
-    ImageMessage,
-    app,
-    enqueue_probe,
-)
+from workers import tasks
+from workers.contract import keys
+from workers.contract.keys import INFERENCE, LATE, PARTIAL, VERSION
+from workers.contract.message import enqueue_probe, read_message
+from workers.contract.queue import PROBE_TASK, READ_TASK, app
+from workers.contract.result import Outcome, Result
+from workers.process import process
 
-IMAGE = "/9j/" * 500
-MESSAGE = ImageMessage("a-uuid", IMAGE, "punctual:image:b/1:ff", 7, 1_000, Deadlines(1, 2, 3))
+MESSAGE = read_message("a-uuid", "abc123")
 
 
-def messages(redis: RedisProcess, queue: str = INFERENCE) -> list[dict[str, Any]]:
-    """All messages in a list, oldest first."""
-    return [json.loads(text) for text in reversed(redis.client.lrange(queue, 0, -1))]
+def messages(redis: RedisProcess) -> list[dict[str, Any]]:
+    """All messages in the list, oldest first."""
+    return [json.loads(text) for text in reversed(redis.client.lrange(INFERENCE, 0, -1))]
 
 
 def test_the_envelope_is_the_one_that_kombu_writes(redis: RedisProcess) -> None:
-    MESSAGE.enqueue(redis.client)
-    ours = messages(redis)[0]
+    ours = json.loads(MESSAGE)
     body = json.loads(ours["body"])
     options = {"body_encoding": "utf-8", "priority_steps": [0]}
     with Connection(redis.url, transport_options=options) as connection:
@@ -40,7 +34,7 @@ def test_the_envelope_is_the_one_that_kombu_writes(redis: RedisProcess) -> None:
             READ_TASK, task_id="a-uuid", kwargs=body[1], argsrepr="()",
             kwargsrepr=ours["headers"]["kwargsrepr"], ignore_result=True, connection=connection,
         )  # fmt: skip
-    theirs = messages(redis)[1]
+    (theirs,) = messages(redis)
 
     for own in ("delivery_tag", "reply_to"):
         assert own in theirs["properties"]
@@ -51,18 +45,12 @@ def test_the_envelope_is_the_one_that_kombu_writes(redis: RedisProcess) -> None:
     assert theirs == ours
 
 
-def test_the_id_is_the_callers_uuid_and_nothing_expires(redis: RedisProcess) -> None:
-    MESSAGE.enqueue(redis.client)
-    (message,) = messages(redis)
-    assert message["headers"]["id"] == message["properties"]["correlation_id"] == "a-uuid"
+@pytest.mark.parametrize("uuid", ["a-uuid", 'a "quoted" one', "漢字", "back\\slash", "<ticket>"])
+def test_the_id_is_the_callers_uuid_and_nothing_expires(uuid: str) -> None:
+    message = json.loads(read_message(uuid, "abc123"))
+    assert message["headers"]["id"] == message["properties"]["correlation_id"] == uuid
     assert message["headers"]["expires"] is None
-
-
-def test_flower_is_shown_the_size_of_an_image_and_not_the_image(redis: RedisProcess) -> None:
-    MESSAGE.enqueue(redis.client)
-    (message,) = messages(redis)
-    assert "<2000 base64 characters>" in message["headers"]["kwargsrepr"]
-    assert IMAGE not in json.dumps(message["headers"])
+    assert json.loads(message["body"])[:2] == [[], {"ticket": "abc123"}]
 
 
 def test_probes_have_an_id_each(redis: RedisProcess) -> None:
@@ -71,30 +59,33 @@ def test_probes_have_an_id_each(redis: RedisProcess) -> None:
     first, second = messages(redis)
     assert first["headers"]["task"] == PROBE_TASK
     assert first["headers"]["id"] != second["headers"]["id"]
+    assert json.loads(first["body"])[:2] == [[], {}]
 
 
-def test_what_arrives_is_what_was_sent(redis: RedisProcess) -> None:
-    MESSAGE.enqueue(redis.client)
-    (message,) = messages(redis)
-    fields = json.loads(message["body"])[1]
-    assert ImageMessage.received(message["headers"]["id"], fields) == MESSAGE
-
-
-def test_what_nobody_waits_for_goes_into_queues_of_their_own(redis: RedisProcess) -> None:
-    MESSAGE.set_aside(redis.client, longest=10)
-    assert [message["headers"]["task"] for message in messages(redis, LATE)] == [READ_TASK]
-    assert messages(redis) == []
+def test_queues_are_taken_from_in_the_order_of_their_names() -> None:
     assert sorted((PARTIAL, LATE, INFERENCE)) == [INFERENCE, LATE, PARTIAL]
 
 
-def test_the_completion_of_an_answer_is_the_same_message_for_another_task() -> None:
-    completion = json.loads(MESSAGE.completion())
-    assert completion["headers"]["task"] == COMPLETE_TASK
-    fields = json.loads(completion["body"])[1]
-    assert ImageMessage.received(completion["headers"]["id"], fields) == MESSAGE
+def test_versions_of_the_contract_do_not_meet() -> None:
+    """Not even as a part of each other's name."""
+    for name, value in vars(keys).items():
+        if name.isupper() and isinstance(value, str) and name != "_PREFIX":
+            assert f":{VERSION}:" in value or f".{VERSION}" in value
 
 
-def test_of_too_many_the_oldest_are_forgotten(redis: RedisProcess) -> None:
-    for number in range(4):
-        MESSAGE._replace(uuid=f"uuid-{number}").set_aside(redis.client, longest=2)
-    assert [message["headers"]["id"] for message in messages(redis, LATE)] == ["uuid-2", "uuid-3"]
+def test_a_result_may_say_more_than_is_known_here() -> None:
+    result = Result(Outcome.ANSWERED, "德", "handwriting/1", 5, 5, True, 1, 9000, 1_700_000_000)
+    newer = json.dumps({**json.loads(result.to_json()), "a new field": 1})
+    assert Result.from_json(newer) == result
+
+
+def test_a_message_may_say_more_than_is_known_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+
+    class Reader:
+        def read(self, uuid: str, ticket: str) -> None:
+            told.append((uuid, ticket))
+
+    monkeypatch.setattr(process, "reader", Reader(), raising=False)
+    tasks.read.apply(task_id="a-uuid", kwargs={"ticket": "abc123", "a new field": 1}, throw=True)
+    assert told == [("a-uuid", "abc123")]

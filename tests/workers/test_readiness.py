@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.redis_process import RedisProcess
-from workers.contract.keys import RATES, WORKERS
-from workers.contract.queue import INFERENCE
-from workers.contract.readiness import Readiness
+from workers.contract.keys import BYTES, INFERENCE, LATE, LINE, MEMBERS, PARTIAL, RATES, WORKERS
+from workers.contract.readiness import Rate, Readiness, Waiting
 from workers.contract.settings import QueueSettings
 
 
@@ -20,7 +19,7 @@ class Watch:
         self.readiness = Readiness(redis.client, settings, lambda: self.now_ms)
 
     def beat(self, worker: str, rate: float = 100.0) -> None:
-        self.readiness.beat(worker, "bundle/1", rate)
+        self.readiness.beat(worker, "bundle/1", Rate(rate, 2 * rate))
 
     def probe_is_due(self) -> bool:
         return self.readiness.take_probe_turn(self.readiness.status())
@@ -95,9 +94,9 @@ def test_the_rates_of_those_who_live_add_up(watch: Watch) -> None:
     watch.now_ms += 1_001
     watch.beat("host:2", 20.5)
     watch.beat("host:3", 10.0)
-    assert watch.readiness.status().rate == 30.5
+    assert watch.readiness.status().rate == (30.5, 61)
     watch.readiness.leave("host:3")
-    assert watch.readiness.status().rate == 20.5
+    assert watch.readiness.status().rate == (20.5, 41)
 
 
 def test_who_is_silent_for_long_leaves_nothing_behind(watch: Watch, redis: RedisProcess) -> None:
@@ -106,3 +105,36 @@ def test_who_is_silent_for_long_leaves_nothing_behind(watch: Watch, redis: Redis
     watch.beat("host:2")
     assert redis.client.zrange(WORKERS, 0, -1) == [b"host:2"]
     assert redis.client.hkeys(RATES) == [b"host:2"]
+
+
+def test_what_is_stored_for_workers_is_told(watch: Watch, redis: RedisProcess) -> None:
+    redis.client.lpush(INFERENCE, "a")
+    redis.client.zadd(LINE, {"b": 1, "c": 2})
+    redis.client.lpush(LATE, "d")
+    redis.client.lpush(PARTIAL, "e", "f")
+    redis.client.hset(BYTES, "all", 1_000)
+    redis.client.hset(MEMBERS, mapping={"1": 7, "5": 8})
+    status = watch.readiness.status()
+    assert status.waiting == Waiting(line=3, late=1, partial=2, image_bytes=1_000)
+    assert status.members == {1: 7, 5: 8}
+
+
+def test_the_line_moves_on_when_a_worker_has_died_with_what_was_next(
+    watch: Watch, redis: RedisProcess
+) -> None:
+    redis.client.zadd(LINE, {"later": 2, "first": 1})
+    watch.beat("host:1")
+    assert redis.client.lrange(INFERENCE, 0, -1) == [b"first"]
+    redis.client.rpop(INFERENCE)
+    watch.beat("host:1")
+    assert redis.client.lrange(INFERENCE, 0, -1) == [b"later"]
+
+
+def test_a_full_redis_still_takes_heartbeats(watch: Watch, redis: RedisProcess) -> None:
+    redis.client.config_set("maxmemory", 1)
+    try:
+        watch.beat("host:1")
+        watch.readiness.completed()
+    finally:
+        redis.client.config_set("maxmemory", 0)
+    assert watch.readiness.status().ready

@@ -19,7 +19,7 @@ class Bench:
         self.waiting = 0
         self.pace = Pace(member_us)
         self.member_us = member_us
-        self.scheduler = Scheduler(self.pace, BACKLOG_MS, self.clock)
+        self.scheduler = Scheduler(self.pace, self.clock)
 
     def clock(self) -> int:
         return self.now_us // 1000
@@ -28,8 +28,14 @@ class Bench:
         self, *, waiting: int = 0, workers: int = 2, wait_ms: int = 900, waited_ms: int = 0
     ) -> int:
         """How many of five members an image gets behind which so many wait."""
-        turn = Turn(Permission.RUN, waiting, workers, self.clock() + wait_ms)
-        allowance = self.scheduler.allowance(turn, self.clock() - waited_ms)
+        left_ms = max(0, BACKLOG_MS - waited_ms)
+        turn = Turn(
+            Permission.RUN,
+            answer_by_ms=self.clock() + wait_ms,
+            share_ms=int(left_ms / (waiting / workers + 1)),
+            waiting=waiting,
+        )
+        allowance = self.scheduler.allowance(turn)
         asked = 0
         while True:
             asked += 1
@@ -107,7 +113,7 @@ def test_a_worker_slowed_tenfold_asks_fewer_members_at_once(bench: Bench) -> Non
     for _ in range(4):
         bench.members_asked(waiting=0)
     assert bench.members_asked(waiting=8) < 5
-    assert bench.pace.rate < 20
+    assert bench.pace.rate.images < 20
     bench.member_us = MEMBER_US
     for _ in range(20):
         bench.members_asked(waiting=0)
@@ -124,7 +130,17 @@ def test_what_surrounds_the_members_counts_too(bench: Bench) -> None:
         bench.pace.learn_overhead(20_000)
     assert bench.pace.rate < before[0]
     assert bench.members_asked(waiting=20) < before[1]
-    assert bench.pace.least_ms >= 27
+    assert bench.pace.least_us >= 27_000
+
+
+def test_what_a_byte_costs_is_learnt_from_large_images_alone(bench: Bench) -> None:
+    believed = bench.pace.byte_ns
+    bench.pace.learn_bytes(1_000, 5_000)
+    assert bench.pace.byte_ns == believed
+    for _ in range(40):
+        bench.pace.learn_bytes(1_000_000, 100_000)
+    assert 90 < bench.pace.byte_ns <= 100
+    assert 1e7 <= bench.pace.rate.image_bytes < 1.2e7
 
 
 def test_one_hiccup_is_not_believed(bench: Bench) -> None:

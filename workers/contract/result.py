@@ -42,8 +42,12 @@ class Result:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Result:
-        """The inverse of ``to_json``."""
+        """The inverse of ``to_json``.
+
+        A newer worker may say more than this front knows, and an older one less: a field that is
+        added needs a default.
+        """
         fields = json.loads(text)
-        # A newer worker may say more than this front knows.
-        known = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+        names = {field.name for field in dataclasses.fields(cls)}
+        known = {name: value for name, value in fields.items() if name in names}
         return cls(**{**known, "outcome": Outcome(known["outcome"])})

@@ -53,6 +53,11 @@ class QueueSettings(BaseSettings):
     max_queue: int = Field(
         5_000, ge=1, description="at most this many requests wait for a worker, count"
     )
+    max_queue_bytes: int = Field(
+        128_000_000,
+        ge=1_000_000,
+        description="the images that are stored to be read are together at most so large, bytes",
+    )
     keep_for_ms: int = Field(
         1_800_000, ge=1_000, description="a result nobody asks for is forgotten after this, ms"
     )

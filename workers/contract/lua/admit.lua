@@ -1,95 +1,158 @@
--- Decides, in one step, what an arriving request is and what has to be done for it.
+-- Decides, in one step, what an arriving request is, and puts it in line if it is new.
 --
--- KEYS  1 request  2 bundle  3 line  4 workers  5 completed  6 queue
--- ARGV  1 now_ms  2 fingerprint  3 subject  4 prefix of image keys  5 answer_by_ms
---       6 drop_after_ms  7 front's channel  8 lease_ms  9 keep_for_ms  10 ready_within_ms
---       11 max_attempts  12 longest line
+-- ARGV  3 request  4 fingerprint  5 subject  6 front's channel  7 message
+--       8 image  9 whether it is sent along, 1 or 0  10 its size in bytes
+--       In ms from now:  11 due  12 answer wanted  13 useful until then  14 dropped after that
+--       15 keep_for_ms  16 ready_within_ms  17 max_attempts  18 most messages  19 most bytes
+--       20 what goes before it must take less than this (ms), or be fewer than 21 messages
+--       22 us a message takes all workers together  23 ns a byte takes them
 --
--- Returns {verdict, detail, detail}: kept + result, joined + when to look again (ms),
--- enqueue + place + image key, conflict, unready, exhausted, full.
-local now, answer_by, drop_after = tonumber(ARGV[1]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local lease_ms, keep_for_ms = tonumber(ARGV[8]), tonumber(ARGV[9])
+-- Returns {verdict, detail, detail}: kept + result + whether the image is wanted, joined + when to
+-- look again (in ms), enqueued, conflict, unready, exhausted, full + messages before it,
+-- image: send it along.
+local request, fingerprint, subject, front, message, image = unpack(ARGV, 3, 8)
+local sent = ARGV[9] == '1'
+local number = {}
+for index = 10, 23 do
+  number[index] = tonumber(ARGV[index])
+end
+local size, keep_for_ms, ready_within_ms, max_attempts, most, most_bytes, within_ms, always,
+  message_us, byte_ns = number[10], unpack(number, 15, 23)
+local due, answer_by, useful_until, drop_after =
+  now + number[11], now + number[12], now + number[13], now + number[14]
 
 -- A uuid belongs to its image for as long as anything is known of that. A uuid that is new may
 -- still come with an image that is not.
-local image, fingerprint = redis.call('GET', KEYS[1]), nil
-if image then
-  fingerprint = redis.call('HGET', image, 'fingerprint')
-  if fingerprint and fingerprint ~= ARGV[2] then
+local entry, known = redis.call('GET', request), nil
+if entry then
+  known = redis.call('HGET', entry, 'fingerprint')
+  if known and known ~= fingerprint then
     return {'conflict'}
   end
 end
-local bound = fingerprint
+local bound = known
 if not bound then
-  image = ARGV[4] .. (redis.call('GET', KEYS[2]) or '') .. ':' .. ARGV[3]
+  entry = ENTRY_PREFIX .. (redis.call('GET', BUNDLE) or '') .. ':' .. subject
 end
 
-local result, state, lease_until, place, attempts, fronts, wanted_by, dropped_after
-fingerprint, result, state, lease_until, place, attempts, fronts, wanted_by, dropped_after =
-  unpack(redis.call('HMGET', image, 'fingerprint', 'result', 'state', 'lease_until', 'place',
-    'attempts', 'fronts', 'answer_by', 'drop_after'))
+local result, partial, state, lease_until, attempts, fronts, first, last, dropped_after, waits,
+  due_before, asked_until
+known, result, partial, state, lease_until, attempts, fronts, first, last, dropped_after, waits,
+  due_before, asked_until = unpack(redis.call('HMGET', entry, 'fingerprint', 'result', 'partial',
+    'state', 'lease_until', 'attempts', 'fronts', 'first_answer_by', 'last_answer_by',
+    'drop_after', 'message', 'due', 'asked_until'))
 lease_until, fronts = tonumber(lease_until or 0), fronts or ''
+first, last, dropped_after = tonumber(first or 0), tonumber(last or 0), tonumber(dropped_after or 0)
 
 local function bind()
-  redis.call('SET', KEYS[1], image, 'PX', math.max(keep_for_ms, drop_after - now + 60000))
+  redis.call('SET', request, entry, 'PX', math.max(keep_for_ms, drop_after - now + 60000))
+end
+
+-- Every hit on an answer of some members asks for that of all, unless one did so lately.
+local function ask_for_whole()
+  if tonumber(asked_until or 0) > now then
+    return true
+  end
+  if redis.call('EXISTS', image_of(entry)) == 0 then
+    if not sent then
+      return false
+    end
+    if not make_room(size, most_bytes) or store(entry, image, drop_after, false) then
+      return true
+    end
+  end
+  redis.call('HSET', entry, 'message', message, 'asked_until', useful_until)
+  set_aside(PARTIAL, message, most)
+  return true
 end
 
 if result then
-  redis.call('PEXPIRE', image, keep_for_ms)
+  local asked = not partial or ask_for_whole()
+  redis.call('PEXPIRE', entry, keep_for_ms)
   bind()
-  return {'kept', result}
+  return {'kept', result, asked and 0 or 1}
 end
 
--- The front is told when the result is there, and a re-send keeps the image wanted for longer.
+-- The front is told when the result is there, and a re-send keeps the image wanted for longer. The
+-- earliest moment at which somebody still waits says whose turn it is, the last when to drop it.
 local function want()
   if not bound then
     bind()
   end
-  if not string.find(' ' .. fronts .. ' ', ' ' .. ARGV[7] .. ' ', 1, true) then
-    fronts = fronts .. ' ' .. ARGV[7]
-    redis.call('HSET', image, 'fronts', fronts)
+  if not string.find(' ' .. fronts .. ' ', ' ' .. front .. ' ', 1, true) then
+    fronts = fronts .. ' ' .. front
   end
-  if tonumber(wanted_by or 0) < answer_by then
-    redis.call('HSET', image, 'answer_by', ARGV[5])
-  end
-  if tonumber(dropped_after or 0) < drop_after then
-    redis.call('HSET', image, 'drop_after', ARGV[6])
-    -- A minute over: the entry must outlive a task that starts at the last moment.
-    redis.call('PEXPIRE', image, drop_after - now + 60000)
+  drop_after = math.max(drop_after, dropped_after)
+  redis.call('HSET', entry, 'fronts', fronts, 'drop_after', drop_after,
+    'first_answer_by', first > now and math.min(first, answer_by) or answer_by,
+    'last_answer_by', math.max(last, answer_by))
+  -- A minute over: the entry must outlive a task that starts at the last moment.
+  redis.call('PEXPIRE', entry, drop_after - now + 60000)
+  if redis.call('HEXISTS', SIZES, entry) == 1 then
+    mark(entry, drop_after, true)
   end
 end
 
-local waiting = redis.call('LLEN', KEYS[6])
-if fingerprint then
+if known then
+  local in_line = state == 'queued' and redis.call('ZSCORE', LINE, waits)
   if lease_until <= now and state == 'queued' then
-    -- Nobody renews the lease of a waiting message. It is still in the queue unless one that
-    -- came later has been started, or the queue is empty.
-    local started = tonumber(redis.call('HGET', KEYS[3], 'started') or 0)
-    if tonumber(place) > started and waiting > 0 then
+    -- Nobody renews the lease of a message that waits. One that is neither in line nor in the list
+    -- is lost.
+    if in_line or redis.call('LPOS', INFERENCE, waits) then
+      even_when_full()
       lease_until = now + lease_ms
-      redis.call('HSET', image, 'lease_until', lease_until)
+      redis.call('HSET', entry, 'lease_until', lease_until)
     end
   end
   if lease_until > now then
+    even_when_full()
     want()
-    return {'joined', lease_until}
+    if in_line and due < tonumber(due_before) then
+      redis.call('ZADD', LINE, due, waits)
+      redis.call('HSET', entry, 'due', due)
+    end
+    return {'joined', lease_until - now}
   end
-  if tonumber(attempts) >= tonumber(ARGV[11]) then
+  if tonumber(attempts) >= max_attempts then
     return {'exhausted'}
   end
 end
 
-local alive = redis.call('ZCOUNT', KEYS[4], now - lease_ms, '+inf')
-local completed = tonumber(redis.call('GET', KEYS[5]) or 0)
-if alive == 0 or completed < now - tonumber(ARGV[10]) then
+if alive() == 0 or tonumber(redis.call('GET', COMPLETED) or 0) < now - ready_within_ms then
   return {'unready'}
 end
-if waiting >= tonumber(ARGV[12]) then
-  return {'full', waiting}
+
+-- Only what is due earlier goes before it.
+local all = waiting()
+local before = redis.call('LLEN', INFERENCE) + redis.call('ZCOUNT', LINE, '-inf', due)
+local bytes = size
+if before > 0 then
+  bytes = bytes + tonumber(redis.call('HGET', BYTES, 'wanted') or 0) * before / all
+end
+local takes_ms = before * message_us / 1000 + bytes * byte_ns / 1000000
+if before >= most or (before >= always and takes_ms >= within_ms) then
+  return {'full', before}
 end
 
-place = redis.call('HINCRBY', KEYS[3], 'given', 1)
-redis.call('HSET', image, 'fingerprint', ARGV[2], 'state', 'queued', 'place', place,
-  'lease_until', now + lease_ms, 'attempts', attempts or 0)
+if redis.call('EXISTS', image_of(entry)) == 1 then
+  even_when_full()
+elseif not sent then
+  return {'image'}
+elseif not make_room(size, most_bytes) then
+  return {'full', before}
+else
+  local refused = store(entry, image, drop_after, true)
+  if refused then
+    return refused
+  end
+end
+redis.call('HSET', entry, 'fingerprint', fingerprint, 'state', 'queued', 'message', message,
+  'due', due, 'sent', now, 'lease_until', now + lease_ms, 'attempts', attempts or 0,
+  'useful_until', useful_until)
 want()
-return {'enqueue', place, image}
+if tonumber(attempts or 0) > 0 then
+  redis.call('HINCRBY', COUNTS, 'takeovers', 1)
+end
+redis.call('ZADD', LINE, due, message)
+feed()
+return {'enqueued'}

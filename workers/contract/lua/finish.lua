@@ -1,45 +1,55 @@
 -- Stores a result and wakes the fronts that wait for it. The first result of an image stands, but
 -- one of fewer members asks for one of all, which then takes its place.
 --
--- KEYS  1 image  2 completed  3 counts  4 queue of completions
--- ARGV  1 now_ms  2 result  3 keep_for_ms, 0 to forget at once  4 place
---       5 message that asks for the whole answer, empty when this one is  6 most such messages
-local keep_for_ms, whole = tonumber(ARGV[3]), ARGV[5] == ''
-local fingerprint, result, partial, fronts, state, runner = unpack(redis.call('HMGET',
-  KEYS[1], 'fingerprint', 'result', 'partial', 'fronts', 'state', 'runner'))
+-- ARGV  3 request  4 ticket  5 result  6 keep_for_ms, 0 to forget at once  7 members that were
+--       asked  8 whether that is all that matter, 1 or 0  9 most messages that are set aside
+local request, ticket, text = unpack(ARGV, 3, 5)
+local keep_for_ms, whole = tonumber(ARGV[6]), ARGV[8] == '1'
+
+even_when_full()
+local entry = redis.call('GET', request) or ''
+local fingerprint, result, partial, fronts, state, runner, message, useful_until, asked_until =
+  unpack(redis.call('HMGET', entry, 'fingerprint', 'result', 'partial', 'fronts', 'state',
+    'runner', 'message', 'useful_until', 'asked_until'))
 
 local function keep()
-  redis.call('HSET', KEYS[1], 'fingerprint', fingerprint, 'result', ARGV[2])
-  if not whole then
-    redis.call('HSET', KEYS[1], 'partial', 1)
+  redis.call('DEL', entry)
+  redis.call('HSET', entry, 'fingerprint', fingerprint, 'result', text)
+  redis.call('PEXPIRE', entry, keep_for_ms)
+  if whole then
+    free(entry)
+  else
+    redis.call('HSET', entry, 'partial', 1, 'message', message,
+      'asked_until', asked_until or useful_until)
+    spare(entry)
+    set_aside(PARTIAL, message, ARGV[9])
   end
-  redis.call('PEXPIRE', KEYS[1], keep_for_ms)
 end
 
 if fingerprint and result then
-  if partial and whole and keep_for_ms > 0 then
-    redis.call('HDEL', KEYS[1], 'partial')
-    redis.call('HINCRBY', KEYS[3], 'completions', 1)
-    keep()
+  if partial and keep_for_ms > 0 then
+    if whole then
+      redis.call('HINCRBY', COUNTS, 'completions', 1)
+      keep()
+    else
+      set_aside(PARTIAL, message, ARGV[9])
+    end
   end
 -- A failure ends a request only for the worker that holds it: another one may yet succeed.
-elseif fingerprint and (keep_for_ms > 0 or (state == 'running' and runner == ARGV[4])) then
-  -- Frees memory first: after that Redis permits the rest even when it is full.
-  redis.call('DEL', KEYS[1])
+elseif fingerprint and (keep_for_ms > 0 or (state == 'running' and runner == ticket)) then
   if keep_for_ms > 0 then
     keep()
+    redis.call('HINCRBY', MEMBERS, ARGV[7], 1)
+  else
+    redis.call('DEL', entry)
+    free(entry)
   end
   for front in string.gmatch(fronts, '%S+') do
-    redis.call('PUBLISH', front, KEYS[1] .. '\n' .. ARGV[2])
+    redis.call('PUBLISH', front, entry .. '\n' .. text)
   end
-end
-
-if not whole and fingerprint and (partial or not result) then
-  redis.call('LPUSH', KEYS[4], ARGV[5])
-  redis.call('LTRIM', KEYS[4], 0, ARGV[6] - 1)
 end
 
 -- A failure does not prove that the worker can serve.
 if keep_for_ms > 0 then
-  redis.call('SET', KEYS[2], ARGV[1])
+  redis.call('SET', COMPLETED, now)
 end

@@ -1,8 +1,9 @@
 -- A worker that still computes says so.
 --
--- KEYS  1 image
--- ARGV  1 place  2 lease_until_ms
-local state, runner = unpack(redis.call('HMGET', KEYS[1], 'state', 'runner'))
-if state == 'running' and runner == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'lease_until', ARGV[2])
+-- ARGV  3 request  4 ticket
+local entry = redis.call('GET', ARGV[3])
+local state, runner = unpack(redis.call('HMGET', entry or '', 'state', 'runner'))
+if state == 'running' and runner == ARGV[4] then
+  even_when_full()
+  redis.call('HSET', entry, 'lease_until', now + lease_ms)
 end

@@ -1,52 +1,105 @@
 -- A worker asks whether the message in its hands is still to be executed, and by it.
 --
--- KEYS  1 image  2 line  3 counts  4 queue  5 workers
--- ARGV  1 now_ms  2 place  3 lease_ms  4 pick-up, unique to this question
---       5 the earliest moment at which an answer could be there (ms)
+-- ARGV  3 request  4 ticket  5 pick-up, unique to this question  6 us until an answer could be
+--       there  7 ns a byte of the image adds to that  8 most messages that are set aside
 --
--- Returns {permission, waiting, workers, answer_by_ms}. The permission is run, finished, running
--- (by another worker), late (others wait who can still be on time), dropped (nobody can want it),
--- or gone.
-local now, place = tonumber(ARGV[1]), tonumber(ARGV[2])
-local line = redis.call('HMGET', KEYS[2], 'given', 'started')
--- A place that was never given is from before Redis lost its data: it says nothing of this queue.
-if place <= tonumber(line[1] or 0) and place > tonumber(line[2] or 0) then
-  redis.call('HSET', KEYS[2], 'started', place)
-end
+-- Returns {permission, image, ms waited, ms until the answer is wanted, share in ms, others that
+-- wait}. The permission is run, complete (the answer of some members), finished, running (by
+-- another worker), late (others wait who can still be on time), dropped (nobody can want it), or
+-- gone.
+local request, ticket, pick_up = unpack(ARGV, 3, 5)
 
-local fingerprint, result, state, lease_until, answer_by, drop_after, pick_up = unpack(
-  redis.call('HMGET', KEYS[1], 'fingerprint', 'result', 'state', 'lease_until', 'answer_by',
-    'drop_after', 'pick_up'))
+even_when_full()
+feed()
+
+local entry = redis.call('GET', request)
+if not entry then
+  return {'gone'}
+end
+local fingerprint, result, partial, state, lease_until, first, last, drop_after, picked_up, message,
+  sent, due, fronts = unpack(redis.call('HMGET', entry, 'fingerprint', 'result', 'partial',
+    'state', 'lease_until', 'first_answer_by', 'last_answer_by', 'drop_after', 'pick_up',
+    'message', 'sent', 'due', 'fronts'))
 if not fingerprint then
   return {'gone'}
 end
+local others = waiting()
+
 if result then
-  return {'finished'}
+  if not partial then
+    return {'finished'}
+  end
+  if others > 0 then
+    set_aside(PARTIAL, message, ARGV[8])
+    return {'finished'}
+  end
+  local asked_until = redis.call('HGET', entry, 'asked_until')
+  local image = redis.call('GET', image_of(entry))
+  if tonumber(asked_until) < now or not image then
+    return {'finished'}
+  end
+  return {'complete', image}
 end
+
 -- The same question again: the connection broke before the worker heard the answer.
-local again = state == 'running' and pick_up == ARGV[4]
+local again = state == 'running' and picked_up == pick_up
 if state == 'running' and tonumber(lease_until) > now and not again then
   return {'running'}
 end
 if tonumber(drop_after) < now then
-  redis.call('DEL', KEYS[1])
-  redis.call('HINCRBY', KEYS[3], 'dropped', 1)
+  redis.call('DEL', entry)
+  free(entry)
+  redis.call('HINCRBY', COUNTS, 'dropped', 1)
+  redis.call('SET', COMPLETED, now)
   return {'dropped'}
 end
 
-local waiting = redis.call('LLEN', KEYS[4])
-if waiting > 0 and tonumber(answer_by) < tonumber(ARGV[5]) and not again then
+local size = redis.call('HGET', SIZES, entry) or 0
+local least_by = now + (ARGV[6] + size * ARGV[7] / 1000) / 1000
+if others > 0 and tonumber(last) < least_by and not again then
   -- Nobody is at it: a re-send takes it over, with a clock of its own.
-  redis.call('HSET', KEYS[1], 'state', 'late', 'lease_until', 0)
-  redis.call('HINCRBY', KEYS[3], 'late', 1)
+  redis.call('HSET', entry, 'state', 'late', 'lease_until', 0)
+  spare(entry)
+  set_aside(LATE, message, ARGV[8])
+  redis.call('HINCRBY', COUNTS, 'late', 1)
+  -- Who decides is alive, and whatever is late was not to be computed.
+  redis.call('SET', COMPLETED, now)
   return {'late'}
 end
 
-redis.call('HSET', KEYS[1], 'state', 'running', 'runner', place, 'pick_up', ARGV[4],
-  'lease_until', now + tonumber(ARGV[3]))
-if not again then
-  redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-  redis.call('HINCRBY', KEYS[3], 'executions', 1)
+local image = redis.call('GET', image_of(entry))
+if not image then
+  redis.call('DEL', entry)
+  for front in string.gmatch(fronts, '%S+') do
+    redis.call('PUBLISH', front, entry .. '\n')
+  end
+  return {'gone'}
 end
-local workers = redis.call('ZCOUNT', KEYS[5], now - tonumber(ARGV[3]), '+inf')
-return {'run', waiting, workers, tonumber(answer_by)}
+
+-- The share of this image, so that every one behind it is done when it is due if each takes as
+-- long. Others will come before them: so only half of their time is counted on.
+local function share()
+  local workers, ahead, behind =
+    math.max(1, alive()), redis.call('LLEN', INFERENCE), redis.call('ZCARD', LINE)
+  local left = math.max(0, due - now)
+  local least, position = left / (ahead / workers + 1), 1
+  while behind > 0 do
+    position = math.min(position, behind)
+    local theirs = redis.call('ZRANGE', LINE, position - 1, position - 1, 'WITHSCORES')[2]
+    least = math.min(least, math.max(left, (theirs - now) / 2) / ((ahead + position) / workers + 1))
+    if position == behind then
+      break
+    end
+    position = position * 2
+  end
+  return math.floor(least)
+end
+
+redis.call('HSET', entry, 'state', 'running', 'runner', ticket, 'pick_up', pick_up,
+  'lease_until', now + lease_ms)
+if not again then
+  redis.call('HINCRBY', entry, 'attempts', 1)
+  redis.call('HINCRBY', COUNTS, 'executions', 1)
+end
+local answer_by = tonumber(first) >= least_by and first or last
+return {'run', image, now - sent, answer_by - now, share(), others}

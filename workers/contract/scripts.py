@@ -1,0 +1,45 @@
+"""The Lua scripts: each is one step, that happens in Redis once or not at all.
+
+They know the keys by the names that ``keys`` gives them, share what is in ``lua/shared.lua``, and
+take the time from Redis. So clocks of other machines are never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from workers.contract import keys
+from workers.contract.clock import Clock
+
+_LUA = Path(__file__).with_name("lua")
+_NAMES = "\n".join(
+    f"local {name} = '{value}'"
+    for name, value in vars(keys).items()
+    if name.isupper() and not name.startswith("_") and isinstance(value, str)
+)
+
+Script = Callable[..., Any]
+
+
+class Scripts:
+    """Loads them. ``clock`` takes the place of Redis' own in tests."""
+
+    def __init__(self, redis: Redis, lease_ms: int, clock: Clock | None = None) -> None:
+        self._redis = redis
+        self._lease_ms = lease_ms
+        self._clock = clock
+
+    def load(self, name: str) -> Script:
+        """One step, called with its own arguments, from the third that it names."""
+        texts = (_NAMES, *((_LUA / file).read_text() for file in ("shared.lua", f"{name}.lua")))
+        script = self._redis.register_script("\n".join(texts))
+
+        def step(*arguments: Any) -> Any:
+            now_ms = self._clock() if self._clock else ""
+            return script(args=[now_ms, self._lease_ms, *arguments])
+
+        return step
