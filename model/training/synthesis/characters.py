@@ -5,7 +5,12 @@ from collections.abc import Iterable
 
 def common_characters() -> set[str]:
     """The frequent characters of the Traditional (Big5) and Simplified (GB 2312) standards."""
-    return set(_decoded("big5", range(0xA4, 0xC7))) | set(_decoded("gb2312", range(0xB0, 0xD8)))
+    return traditional_characters() | set(_decoded("gb2312", range(0xB0, 0xD8)))
+
+
+def traditional_characters() -> set[str]:
+    """The frequent characters of the Traditional standard, Big5."""
+    return set(_decoded("big5", range(0xA4, 0xC7)))
 
 
 def _decoded(encoding: str, leads: Iterable[int]) -> list[str]:

@@ -65,10 +65,10 @@ class Face:
         line = thin((np.asarray(self.filled(character)) > _HALF).astype(np.uint8))
         rows, columns = np.nonzero(line)
         # Steps of whole pixels become even lines: each point moves to the middle of those near it.
-        near = np.zeros((3, len(rows)), np.float32)
+        near, around = np.zeros((3, len(rows)), np.float32), np.pad(line, 2)
         for down in range(-2, 3):
             for right in range(-2, 3):
-                on = line[rows + down, columns + right]
+                on = around[rows + 2 + down, columns + 2 + right]
                 near += on * np.array([[right], [down], [1]], np.float32)
         points = np.stack([columns + near[0] / near[2], rows + near[1] / near[2]], axis=1)
         em = (points + 0.5 - SIDE / 2) / EM + 0.5

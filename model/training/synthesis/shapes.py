@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from model.training.errors import DataError
-from model.training.synthesis.characters import common_characters
+from model.training.synthesis.characters import common_characters, traditional_characters
 from model.training.synthesis.drawing import Lines, Part
 from model.training.synthesis.fonts import SUFFIXES, Face
 from model.training.synthesis.strokes import Strokes
+from model.training.synthesis.variants import variants
 
 GRID = 16
 # Two characters that differ in a part are alike by 0.87 in the mean, the same by 1.
@@ -52,12 +53,21 @@ class Shapes:
                 f"{folder}: nothing there draws {len(missing)} of the labels: {some}"
                 f"{' ...' if len(missing) > 20 else ''}"  # noqa: PLR2004 - as many as are shown
             )
-        common = repertoire(labels) - set(labels)
+        forms = variants(self._characters)
+        common = repertoire(labels) - {*labels, *forms}
         self.foreign = {
             source.name: tuple(sorted(common & source.characters)) for source in self.sources
         }
         if not any(self.foreign.values()):
             raise DataError(f"{folder}: nothing there draws a common character outside the labels")
+        # A form that is a character of its own, too, is drawn as neither: 制 for 製.
+        own = traditional_characters()
+        self._forms = {
+            parent: form
+            for form, parents in sorted(forms.items())
+            if len(parents) == 1 and form not in own
+            for parent in parents
+        }
         self.able = [source for source in self.sources if self.foreign[source.name]]
         self.every = {
             source.name: (*sorted(self._drawn[source.name]), *self.foreign[source.name])
@@ -75,6 +85,11 @@ class Shapes:
     def drawing(self, label: str, sources: list[Source]) -> list[Source]:
         """Those of the sources that draw the label."""
         return [source for source in sources if label in self._drawn[source.name]]
+
+    def form(self, label: str, source: Source) -> str:
+        """Another form of the label that the source draws; the label itself where it has none."""
+        form = self._forms.get(label, label)
+        return form if source.draws(form) else label
 
     def unlike(self, parts: tuple[Part, ...]) -> bool:
         """Whether the parts together are no label, as far as one source of lines can tell."""

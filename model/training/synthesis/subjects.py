@@ -20,6 +20,8 @@ KINDS = {
     "blank": 0.06,
 }
 TRIES = 8
+# Share of the characters written in a simplified or Japanese form, where there is one.
+OTHER_FORM = 0.08
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Subjects:
             label, self._shapes.sources
         )
         source = having[rng.integers(len(having))]
-        return Subject("listed", source, (Glyph((Part(label),)),))
+        written = self._shapes.form(label, source) if happens(OTHER_FORM, rng) else label
+        return Subject("listed", source, (Glyph((Part(written),)),))
 
     def isnull(self, sources: list[Source], rng: np.random.Generator) -> Subject:
         """Something that is no character of the list."""

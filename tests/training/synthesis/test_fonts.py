@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.training.errors import DataError
-from model.training.synthesis.fonts import SIDE, Face
+from model.training.synthesis.fonts import EM, SIDE, Face
 from tests.training.synthesis.bars import make_font
 
 
@@ -35,3 +35,11 @@ def test_a_file_that_is_no_font_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.ttf").write_bytes(b"no font")
     with pytest.raises(DataError, match="cannot read the font"):
         Face(tmp_path / "bad.ttf")
+
+
+def test_lines_at_the_edge_of_the_picture_are_thinned_too(tmp_path: Path) -> None:
+    make_font(tmp_path / "bars.ttf", {"W": 2_000}, height=10)
+
+    lines = Face(tmp_path / "bars.ttf").lines("W")
+
+    assert lines.points[:, 0].max() > (SIDE / 2 - 3) / EM + 0.5

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,15 @@ def test_parts_that_make_a_label_are_known(shapes: Path) -> None:
 def test_the_repertoire_has_what_forms_have() -> None:
     assert {"鑫", "國", "国", "A", "z", "0"} <= repertoire(("鑫", "isnull"))
     assert "isnull" not in repertoire(("鑫", "isnull"))
+
+
+def test_other_forms_of_a_label_are_no_foreign_characters(tmp_path: Path) -> None:
+    strokes = [[[200, 800], [800, 0]]]
+    drawn = dict.fromkeys("國国製制林丁", strokes)
+    (tmp_path / "strokes.json").write_text(json.dumps(drawn), encoding="utf-8")
+
+    made = Shapes(tmp_path, ("國", "製", "林", "isnull"))
+
+    (source,) = made.sources
+    assert made.foreign["strokes"] == ("丁",)
+    assert [made.form(label, source) for label in ("國", "製", "林")] == ["国", "製", "林"]
