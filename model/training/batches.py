@@ -1,8 +1,7 @@
 """Batches of images and of what to answer to them, each a pure function of its number."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +9,8 @@ import numpy.typing as npt
 from model.training.dataset import Dataset
 from model.training.errors import DataError
 from model.training.negatives import join, negative
-from model.training.teacher import Opinions
 
-# How much a teacher's opinion counts beside the label.
-TRUST = 0.7
+Made = tuple[npt.NDArray[np.uint8], int]
 
 
 @dataclass(frozen=True)
@@ -24,13 +21,25 @@ class Mix:
     `synthetic`: drawn, characters and `isnull` alike, where there are such.
     """
 
-    isnull: float = 0.05
-    joined: float = 0.02
-    synthetic: float = 0.25
+    isnull: float = 0.03
+    joined: float = 0.01
+    synthetic: float = 0.1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images uint8 (n, s, s, 3) and the probabilities float32 (n, classes) to answer with.
+
+    `taken` (n,) tells which were taken from the data as they are; the others are made.
+    """
+
+    images: npt.NDArray[np.uint8]
+    wanted: npt.NDArray[np.float32]
+    taken: npt.NDArray[np.bool_]
 
 
 class Batches:
-    """The rows of a dataset in a new order every epoch, with `isnull` examples mixed in."""
+    """The rows of a dataset in a new order every epoch, with made examples beside them."""
 
     def __init__(
         self,
@@ -41,64 +50,65 @@ class Batches:
         classes: int,
         seed: int,
         synthetic: Dataset | None = None,
-        taught: Opinions | None = None,
+        softened: Mapping[int, int] | None = None,
     ) -> None:
         """Batches of `size` images; the last of the classes is `isnull`.
 
-        Of `synthetic` images the mix takes its share. `taught` is what a teacher makes of every
-        image of the dataset, probabilities (n, classes).
+        Of `synthetic` images the mix takes its share. `softened` names, for rows whose label is
+        doubtful, the class that is to be as likely as the label.
         Raises DataError when the rows do not fill one batch.
         """
-        if len(rows) < size:
+        share = {"isnull": mix.isnull, "joined": mix.joined}
+        share["synthetic"] = mix.synthetic if synthetic is not None else 0.0
+        self._made = {kind: round(size * part) for kind, part in share.items()}
+        self._real = size - sum(self._made.values())
+        if len(rows) < self._real:
             raise DataError(f"{len(rows)} images to train on do not fill a batch of {size}")
-        self.per_epoch = len(rows) // size
+        self.per_epoch = len(rows) // self._real
         self._images, self._targets = dataset.images, dataset.targets
-        self._rows, self._size, self._mix = rows, size, mix
-        self._classes, self._seed = classes, seed
-        self._synthetic, self._taught = synthetic, taught
+        self._rows, self._classes, self._seed = rows, classes, seed
+        self._synthetic, self._softened = synthetic, softened or {}
         self._alike = {
             int(target): rows[dataset.targets[rows] == target]
             for target in np.unique(dataset.targets[rows])
         }
 
-    def at(self, step: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Images uint8 (size, s, s, 3) and wanted probabilities float32 (size, classes).
-
-        They are those of batch number `step`.
-        """
+    def at(self, step: int) -> Batch:
+        """Batch number `step`; what is made of images of the data stands beside them."""
         epoch, place = divmod(step, self.per_epoch)
         order = np.random.default_rng((self._seed, epoch)).permutation(self._rows)
-        rows = order[place * self._size : (place + 1) * self._size]
-        images = np.stack([self._images[row] for row in rows])
-        targets = self._targets[rows].copy()
+        rows = order[place * self._real : (place + 1) * self._real]
         rng = np.random.default_rng((self._seed, epoch, place))
-        made = iter(range(self._size))
-        for index in self._share(made, self._mix.isnull):
-            other = self._other(int(targets[index]), rng)
-            images[index] = negative(images[index], other, rng)
-            targets[index] = self._classes - 1
-        for index in self._share(made, self._mix.joined):
-            alike = rng.choice(self._alike[int(targets[index])])
-            images[index] = join(images[index], self._images[alike], rng)
+        made = [
+            *(self._negative(rng) for _ in range(self._made["isnull"])),
+            *(self._joined(rng) for _ in range(self._made["joined"])),
+        ]
         if self._synthetic is not None:
-            for index in self._share(made, self._mix.synthetic):
-                row = rng.integers(len(self._synthetic))
-                images[index] = self._synthetic.images[row]
-                targets[index] = self._synthetic.targets[row]
+            drawn = rng.integers(len(self._synthetic), size=self._made["synthetic"])
+            made += [
+                (self._synthetic.images[each], int(self._synthetic.targets[each])) for each in drawn
+            ]
+        images = np.stack([image for image, _ in made] + [self._images[row] for row in rows])
+        targets = [target for _, target in made] + self._targets[rows].tolist()
         wanted = np.eye(self._classes, dtype=np.float32)[targets]
-        if self._taught is not None:
-            untouched = list(made)
-            opinions = self._taught[rows[untouched]].astype(np.float32)
-            wanted[untouched] += TRUST * (opinions - wanted[untouched])
-        return images, wanted
+        for index, row in enumerate(rows.tolist(), start=len(made)):
+            if row in self._softened:
+                wanted[index] /= 2
+                wanted[index, self._softened[row]] += 0.5
+        return Batch(images, wanted, np.arange(len(images)) >= len(made))
 
-    def _share(self, places: Iterator[int], share: float) -> Iterator[int]:
-        """The next places of the batch, in number this share of it."""
-        return islice(places, round(self._size * share))
-
-    def _other(self, target: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-        """An image of another class than `target`; of any class when there is only one."""
+    def _negative(self, rng: np.random.Generator) -> Made:
+        """No character, out of two images of different classes where there are such."""
         row = rng.choice(self._rows)
-        while self._targets[row] == target and len(self._alike) > 1:
-            row = rng.choice(self._rows)
-        return np.array(self._images[row])
+        other = rng.choice(self._rows)
+        while self._targets[other] == self._targets[row] and len(self._alike) > 1:
+            other = rng.choice(self._rows)
+        first, second = np.array(self._images[row]), np.array(self._images[other])
+        return negative(first, second, rng), self._classes - 1
+
+    def _joined(self, rng: np.random.Generator) -> Made:
+        """A true character, joined of two images of it."""
+        row = rng.choice(self._rows)
+        target = int(self._targets[row])
+        alike = rng.choice(self._alike[target])
+        return join(self._images[row], self._images[alike], rng), target

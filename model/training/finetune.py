@@ -27,6 +27,8 @@ from model.training.thaw import thaw_bundle
 from model.training.tuner import Budget, Tuner
 
 BATCH, LEAST_HELD, PROOF = 128, 20, 2_000
+# From here on a bundle contradicts a label of a look that it may not read well.
+CONFIDENT = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,11 @@ def finetune(
         )
     graphs = [bundle.path(member.graph) for member in bundle.manifest.members]
     start = predict(graphs, "openvino", dataset.images, len(labels)).probabilities.mean(axis=0)
-    doubted = doubts.find(start, dataset, labels)
+    doubted = [
+        doubt
+        for doubt in doubts.find(start, dataset, labels, soften=0)
+        if doubt.probability >= CONFIDENT
+    ]
     doubts.write(notes, doubted, dataset, lettering)
     print(f"{len(doubted)} of {len(dataset)} labels are doubted: {notes / doubts.LIST}", flush=True)
     if wanted.leave_out_doubted:

@@ -1,46 +1,73 @@
-"""A teacher: what a bundle reads in the images that a training learns from.
+"""A teacher: what members of a bundle read in the very looks that a training learns from.
 
 Of hand-typed labels some are wrong, and a network with enough time learns them by heart. What an
-ensemble made of the same images is a second witness: it contradicts most wrong labels, and says
-which characters an image nearly is (Hinton et al., "Distilling the Knowledge in a Neural Network",
-2015).
+ensemble made of the same images reads is a second witness: it contradicts most wrong labels, and
+says which characters an image nearly is (Hinton et al., "Distilling the Knowledge in a Neural
+Network", 2015). It looks at each picture as it is changed for the pupil, or it would teach the
+picture before the change (Beyer et al., "Knowledge distillation: A good teacher is patient and
+consistent", 2022).
 """
 
-import hashlib
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from model.bundle import Bundle
-from model.training import checkpoint
-from model.training.dataset import load
+from model.engines import ENGINES, engine
+from model.manifest import Member
+from model.training.augmentation import plain
 from model.training.errors import DataError
-from model.training.predictions import predict
+from model.training.evaluation import Floats
 
-OPINIONS = "opinions"
-Opinions = npt.NDArray[np.float16]
+# How much a teacher's opinion counts beside the label.
+TRUST = 0.5
+Flags = npt.NDArray[np.bool_]
 
 
-def opinions(bundle: Bundle, data: Path, labels: tuple[str, ...], cache: Path) -> Opinions:
-    """The mean probabilities float16 (n, classes) of all members for every image of `data`.
+class Teacher:
+    """Members of a bundle, by its fastest engine."""
 
-    The rows are in the order of `dataset.load`. They are kept in `cache`, as decoded images are.
-    Raises DataError when the bundle has other labels or a picture that is not square, what `load`
-    does, and CheckpointError when the cache cannot be written or read.
-    """
-    manifest = bundle.manifest
-    if manifest.labels != labels:
-        raise DataError(f"{bundle.id} has other labels: it cannot teach these")
-    if manifest.input.height != manifest.input.width:
-        raise DataError(f"{bundle.id} reads pictures that are not square: it cannot teach here")
-    images = load(data, labels, manifest.input.height, cache)
-    graphs = [member.graph for member in manifest.members]
-    told = repr((images.names, str(data.resolve()), [graph.sha256 for graph in graphs]))
-    path = cache / f"{hashlib.sha256(told.encode()).hexdigest()[:16]}-opinions.npz"
-    if not path.exists():
-        paths = [bundle.path(graph) for graph in graphs]
-        found = predict(paths, "openvino", images.images, len(labels)).probabilities
-        checkpoint.save(path, 0, {OPINIONS: found.mean(axis=0).astype(np.float16)})
-    _, kept = checkpoint.load(path, {OPINIONS: (len(images), len(labels))})
-    return kept[OPINIONS]
+    def __init__(
+        self, bundle: Bundle, numbers: Sequence[int] | None, labels: Sequence[str]
+    ) -> None:
+        """`numbers` of the members that teach, counted from 1; None for all.
+
+        Raises DataError when the bundle has other labels, a picture that is not square, or no such
+        member; and what ``model.engines`` does.
+        """
+        manifest = bundle.manifest
+        if manifest.labels != tuple(labels):
+            raise DataError(f"{bundle.id} has other labels: it cannot teach these")
+        if manifest.input.height != manifest.input.width:
+            raise DataError(f"{bundle.id} reads pictures that are not square: it cannot teach here")
+        self.size = manifest.input.height
+        paths = [bundle.path(member.graph) for member in chosen(bundle, numbers)]
+        runtime = engine(ENGINES[0])
+        self._networks = [runtime.load(path, 1) for path in paths]
+
+    def soften(self, wanted: Floats, looks: tf.Tensor, rows: Flags) -> Floats:
+        """`wanted` (n, classes), in those rows (n,) mixed half with what the teacher reads.
+
+        `looks` are float32 (n, s, s, 3), RGB 0-255, of any size.
+        """
+        pictures = plain(looks, self.size).numpy()[rows]
+        softened = wanted.copy()
+        softened[rows] += TRUST * (np.stack([self._read(each) for each in pictures]) - wanted[rows])
+        return softened
+
+    def _read(self, picture: Floats) -> Floats:
+        """The members' mean probabilities (classes,)."""
+        read = [network(picture) for network in self._networks]
+        return np.asarray(np.mean(read, axis=0), np.float32)
+
+
+def chosen(bundle: Bundle, numbers: Sequence[int] | None) -> list[Member]:
+    """The members of these numbers, counted from 1, or all; raises DataError for other numbers."""
+    members = bundle.manifest.members
+    if numbers is None:
+        return list(members)
+    if not set(numbers) <= set(range(1, len(members) + 1)):
+        raise DataError(f"{bundle.id} has members 1 to {len(members)}, not all of {list(numbers)}")
+    return [members[number - 1] for number in numbers]

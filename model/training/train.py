@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from model.bundle import Bundle
-from model.training import network, run
+from model.training import doubts, network, run
 from model.training.batches import Batches, Mix
 from model.training.dataset import load, split
 from model.training.errors import DataError
 from model.training.progress import Progress
 from model.training.run import Settings, begin
-from model.training.teacher import opinions
+from model.training.teacher import Teacher
 from model.training.trainer import Plan, Trainer
 
 CACHED_SIZE = 96
@@ -28,13 +28,15 @@ def train(
     *,
     synthetic: Path | None = None,
     after: Path | None = None,
-    teacher: Bundle | None = None,
+    teacher: Teacher | None = None,
+    doubted: Path | None = None,
 ) -> None:
     """Train a member for every round of the plan, or go on with the training that `out` holds.
 
     It starts from ImageNet's weights, or from the last member of the training `after`. Images of
-    `synthetic` are mixed in, and the labels of `data` softened by what `teacher` reads. `out` then
-    holds `member-<n>.npz`, `history.jsonl` and `curves.png`.
+    `synthetic` are mixed in, the labels of `data` softened by what `teacher` reads, and those in
+    the list `doubted` left out or halved. `out` then holds `member-<n>.npz`, `history.jsonl` and
+    `curves.png`.
     Raises DataError and CheckpointError for what cannot be read or does not fit together.
     """
     sizes = [size for each in plan.rounds for size, _ in each.phases]
@@ -46,8 +48,11 @@ def train(
     kept, held = split(dataset.targets, held_out)
     if not len(held):
         raise DataError(f"{data}: {held_out:.1%} of {len(dataset)} images leaves none to choose by")
-    taught = opinions(teacher, data, labels, cache) if teacher else None
-    batches = Batches(dataset, kept, plan.batch, Mix(), len(labels), plan.seed, drawn, taught)
+    out_of_it, softened = doubts.read(doubted, dataset, labels) if doubted else ([], {})
+    learnt = np.setdiff1d(kept, out_of_it)
+    print(f"{len(kept) - len(learnt)} of {len(kept)} labels are left out,", end=" ")
+    print(f"{len(softened.keys() & set(kept.tolist()))} softened", flush=True)
+    batches = Batches(dataset, learnt, plan.batch, Mix(), len(labels), plan.seed, drawn, softened)
     begin(out, Settings.of(labels, dataset, plan.size, held_out, plan.seed))
     keras.utils.set_random_seed(plan.seed)
     model = network.build(len(labels))
@@ -56,6 +61,6 @@ def train(
         model.set_weights(last.get_weights())
     else:
         network.load_backbone(model, weights)
-    trainer = Trainer(model, plan)
+    trainer = Trainer(model, plan, teacher)
     with Progress(out, plan.steps(batches.per_epoch)) as progress:
         trainer.fit(batches, dataset.take(held), out, progress.show)

@@ -17,6 +17,7 @@ from model.training.augmentation import augment, plain
 from model.training.batches import Batches
 from model.training.dataset import Dataset
 from model.training.run import STATE, append_history, save_weights
+from model.training.teacher import Teacher
 
 REPORT_EVERY = 50
 NOT_DECAYED = ["gamma", "beta", "bias"]
@@ -47,17 +48,17 @@ class Round:
 class Plan:
     """How to train: one network, of which every round leaves a snapshot as a member.
 
-    The learning rate falls to nothing along each round and jumps up again for the next, far enough
-    to end in another member (Huang et al., "Snapshot Ensembles", 2017). So five members cost little
-    more than the last of them, and each goes on from what all before it have learnt.
+    The learning rate falls to nothing along each round. One long round makes the best member; with
+    more, the rate jumps up again for the next, far enough to end in another member (Huang et al.,
+    "Snapshot Ensembles", 2017), which costs less and differs less than one begun anew.
     """
 
     rounds: tuple[Round, ...]
     batch: int = 128
     rate: float = 1.5e-3
     warmup: int = 300
-    decay: float = 0.02
-    smoothing: float = 0.1
+    decay: float = 0.05
+    smoothing: float = 0.05
     average: float = 0.998
     seed: int = 1
 
@@ -94,8 +95,9 @@ class Plan:
 class Trainer:
     """Trains `model` in place; `shadow` is the running average of its variables, the better one."""
 
-    def __init__(self, model: keras.Model, plan: Plan) -> None:
+    def __init__(self, model: keras.Model, plan: Plan, teacher: Teacher | None = None) -> None:
         self.model, self.plan, self.step = model, plan, 0
+        self._teacher = teacher
         self.shadow = keras.models.clone_model(model)
         self.shadow.set_weights(model.get_weights())
         self._optimizer = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay)
@@ -104,6 +106,7 @@ class Trainer:
         self._loss = keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=plan.smoothing
         )
+        self._look = tf.function(augment)
         self._train = tf.function(self._train_step)
         self._predict = tf.function(lambda images, size: self.shadow(plain(images, size)))
 
@@ -114,7 +117,7 @@ class Trainer:
         folder: Path,
         report: Callable[[dict[str, Any]], None],
         stop_after: int | None = None,
-        save_every: int = 200,
+        save_every: int = 100,
     ) -> None:
         """Train to the end of the plan, or to `stop_after` steps; resume if `folder` has a state.
 
@@ -174,11 +177,16 @@ class Trainer:
 
     def _advance(self, batches: Batches) -> tf.Tensor:
         """Train on the next batch; returns the loss."""
-        images, wanted = batches.at(self.step)
+        batch = batches.at(self.step)
         self._optimizer.learning_rate.assign(self.plan.rate_at(self.step, batches.per_epoch))
         seed = tf.constant([self.plan.seed, self.step], tf.int32)
         self.step += 1
-        return self._train(images, wanted, seed, self._size_of_last(batches))
+        size = self._size_of_last(batches)
+        if self._teacher is None:
+            return self._train(self._look(batch.images, size, seed), batch.wanted)
+        looks = self._look(batch.images, max(size, self._teacher.size), seed)
+        wanted = self._teacher.soften(batch.wanted, looks, batch.taken)
+        return self._train(plain(looks, size), wanted)
 
     def _size_of_last(self, batches: Batches) -> int:
         return self.plan.size_at((self.step - 1) // batches.per_epoch)
@@ -201,12 +209,10 @@ class Trainer:
             for index, variable in enumerate(holder.variables)
         }
 
-    def _train_step(
-        self, images: tf.Tensor, wanted: tf.Tensor, seed: tf.Tensor, size: int
-    ) -> tf.Tensor:
+    def _train_step(self, looks: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
         """One step of AdamW and of the running average; returns the loss."""
         with tf.GradientTape() as tape:
-            logits = self.model(augment(images, size, seed), training=True)
+            logits = self.model(looks, training=True)
             loss = self._loss(wanted, logits)
         trainable = self.model.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, trainable), trainable, strict=True))

@@ -63,10 +63,11 @@ class Tuner:
         began, step = clock(), 0
         with tqdm(total=100, desc="tuning", unit="%", disable=None) as bar:
             while (done := self._budget.done(step, batches.per_epoch, clock() - began)) < 1:
-                images, wanted = batches.at(step)
+                batch = batches.at(step)
                 rate = self._budget.rate_at(step, done)
                 losses = [
-                    trunk.learn(images, wanted, (self._seed, step), rate) for trunk in self._trunks
+                    trunk.learn(batch.images, batch.wanted, (self._seed, step), rate)
+                    for trunk in self._trunks
                 ]
                 step += 1
                 bar.set_postfix(step=step, loss=f"{np.mean(losses):.3f}", refresh=False)

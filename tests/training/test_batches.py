@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from model.training.augmentation import augment, plain
-from model.training.batches import TRUST, Batches, Mix
+from model.training.batches import Batches, Mix
 from model.training.dataset import Dataset, load
 from model.training.errors import DataError
 from tests.training.world import LABELS
@@ -20,25 +20,49 @@ def test_a_batch_depends_on_its_number_alone(draw: Draw, tmp_path: Path) -> None
     batches = Batches(dataset, rows, 8, Mix(0.25, 0.25), 4, seed=1)
     again = Batches(dataset, rows, 8, Mix(0.25, 0.25), 4, seed=1)
 
-    images, wanted = batches.at(5)
+    one, other = batches.at(5), again.at(2)
     batches.at(0)
 
-    assert np.array_equal(images, again.at(5)[0])
-    assert np.array_equal(wanted, again.at(5)[1])
-    assert not np.array_equal(images, again.at(2)[0])
-    assert wanted.sum(axis=0)[3] == 2
+    assert np.array_equal(one.images, again.at(5).images)
+    assert np.array_equal(one.wanted, again.at(5).wanted)
+    assert not np.array_equal(one.images, other.images)
+    assert one.wanted.sum(axis=0)[3] == 2
 
 
-def test_an_epoch_shows_every_image_once(draw: Draw, tmp_path: Path) -> None:
+def test_an_epoch_shows_every_image_once_whatever_is_made(draw: Draw, tmp_path: Path) -> None:
     dataset = load(draw("images", 24), LABELS, 32, tmp_path / "cache")
-    batches = Batches(dataset, np.arange(24), 8, Mix(0, 0), 4, seed=1)
+    synthetic = Dataset(np.full((2, 32, 32, 3), 7, np.uint8), np.array([2, 3], np.int32), ("", ""))
+    batches = Batches(dataset, np.arange(24), 8, Mix(0.25, 0.125, 0.125), 4, 1, synthetic)
 
-    shown = np.concatenate([batches.at(step)[0] for step in range(3, 6)])
+    epoch = [batches.at(step) for step in range(6, 12)]
 
-    assert batches.per_epoch == 3
-    assert sorted(image.tobytes() for image in shown) == sorted(
+    assert batches.per_epoch == 6
+    assert {len(batch.images) for batch in epoch} == {8}
+    taken = [image for batch in epoch for image in batch.images[batch.taken]]
+    assert sorted(image.tobytes() for image in taken) == sorted(
         image.tobytes() for image in dataset.images
     )
+
+
+def test_what_is_softened_is_as_likely_as_the_label(draw: Draw, tmp_path: Path) -> None:
+    dataset = load(draw("images", 8), LABELS, 32, tmp_path / "cache")
+    mix = Mix(isnull=0.25, joined=0.25)
+    row, label = 4, LABELS.index("O")
+    assert dataset.targets[row] == label
+
+    hard = Batches(dataset, np.arange(8), 8, mix, 4, 1)
+    soft = Batches(dataset, np.arange(8), 8, mix, 4, 1, softened={row: 2})
+
+    pairs = [(hard.at(step), soft.at(step)) for step in range(2)]
+    changed = [
+        (one.images[index], other.wanted[index], other.taken[index])
+        for one, other in pairs
+        for index in np.flatnonzero((one.wanted != other.wanted).any(axis=1))
+    ]
+    ((image, wanted, taken),) = changed
+    assert np.array_equal(image, dataset.images[row])
+    assert wanted.tolist() == [0, 0.5, 0.5, 0]
+    assert taken
 
 
 def test_too_few_images_are_refused(draw: Draw, tmp_path: Path) -> None:
@@ -85,24 +109,10 @@ def test_a_batch_has_its_share_of_synthetic_images(draw: Draw, tmp_path: Path) -
     synthetic = Dataset(blank, np.array([2, 3], np.int32), ("0_X.jpg", "1_isnull.jpg"))
     mix = Mix(isnull=0, joined=0, synthetic=0.5)
 
-    images, wanted = Batches(dataset, np.arange(8), 8, mix, 4, 1, synthetic).at(0)
+    batch = Batches(dataset, np.arange(8), 8, mix, 4, 1, synthetic).at(0)
 
-    targets = wanted.argmax(axis=1)
-    drawn = (images == 7).all(axis=(1, 2, 3))
+    targets = batch.wanted.argmax(axis=1)
+    drawn = (batch.images == 7).all(axis=(1, 2, 3))
     assert drawn.sum() == 4
     assert set(targets[drawn]) == {2, 3}
     assert set(targets[~drawn]) <= {0, 1, 2}
-
-
-def test_a_teacher_softens_the_labels_of_images_that_are_left_as_they_are(
-    draw: Draw, tmp_path: Path
-) -> None:
-    dataset = load(draw("images", 8), LABELS, 32, tmp_path / "cache")
-    opinions = np.tile(np.array([0, 0.5, 0.5, 0], np.float16), (8, 1))
-    mix = Mix(isnull=0.25, joined=0.25)
-
-    plain = Batches(dataset, np.arange(8), 8, mix, 4, 1).at(0)[1]
-    taught = Batches(dataset, np.arange(8), 8, mix, 4, 1, taught=opinions).at(0)[1]
-
-    assert np.array_equal(taught[:4], plain[:4])
-    np.testing.assert_allclose(taught[4:], plain[4:] + TRUST * (opinions[4:] - plain[4:]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from model.bundle import Bundle
 from model.packing import pack
@@ -13,7 +14,7 @@ from model.training.dataset import load
 from model.training.errors import DataError
 from model.training.freeze import freeze
 from model.training.parity import network_answers
-from model.training.teacher import opinions
+from model.training.teacher import TRUST, Teacher
 from tests.training.world import FACTS, LABELS, trained_network
 
 Draw = Callable[[str, int], Path]
@@ -29,34 +30,47 @@ def bundle_of(folder: Path, data: Path, labels: tuple[str, ...] = LABELS) -> Bun
     return pack(folder / "bundle", [folder / "1.pb"], {folder / "golden.jpg": "A"}, facts)
 
 
-def test_every_image_gets_the_probabilities_of_the_bundle(draw: Draw, tmp_path: Path) -> None:
-    data, cache = draw("data", 9), tmp_path / "cache"
-    teacher = bundle_of(tmp_path / "teacher", data)
-
-    told = opinions(teacher, data, LABELS, cache)
-
-    images = load(data, LABELS, 32, cache).images
-    asked = network_answers(trained_network(len(LABELS), images[:6]), np.array(images))
-    np.testing.assert_allclose(told.astype(np.float32), asked, atol=2e-3)
+@pytest.fixture
+def data(draw: Draw) -> Path:
+    return draw("data", 9)
 
 
-def test_opinions_are_kept_until_the_images_or_the_bundle_change(
-    draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_rows_are_softened_by_what_the_bundle_reads_in_the_looks(
+    data: Path, tmp_path: Path
 ) -> None:
-    data, cache = draw("data", 9), tmp_path / "cache"
-    teacher = bundle_of(tmp_path / "teacher", data)
-    told = opinions(teacher, data, LABELS, cache)
+    teacher = Teacher(bundle_of(tmp_path / "teacher", data), None, LABELS)
+    images = load(data, LABELS, 32, tmp_path / "cache").images
+    looks = tf.cast(255 - images, tf.float32)
+    wanted = np.eye(4, dtype=np.float32)[np.zeros(9, int)]
+    rows = np.arange(9) >= 3
 
-    monkeypatch.setattr("model.training.teacher.predict", None)  # would fail if asked again
-    assert np.array_equal(opinions(teacher, data, LABELS, cache), told)
-    shutil.copy(data / "0_A.jpg", data / "9_A.jpg")
-    with pytest.raises(TypeError):
-        opinions(teacher, data, LABELS, cache)
+    softened = teacher.soften(wanted, looks, rows)
+
+    read = network_answers(trained_network(len(LABELS), images[:6]), 255 - images)
+    assert np.array_equal(softened[:3], wanted[:3])
+    expected = (1 - TRUST) * wanted[3:] + TRUST * read[3:]
+    np.testing.assert_allclose(softened[3:], expected, atol=2e-3)
 
 
-def test_a_bundle_with_other_labels_cannot_teach(draw: Draw, tmp_path: Path) -> None:
-    data = draw("data", 9)
-    teacher = bundle_of(tmp_path / "teacher", data, ("X", "O", "A", "isnull"))
+def test_looks_of_another_size_are_read_at_the_size_of_the_bundle(
+    data: Path, tmp_path: Path
+) -> None:
+    teacher = Teacher(bundle_of(tmp_path / "teacher", data), [1], LABELS)
+    images = load(data, LABELS, 32, tmp_path / "cache").images
+    wanted, every = np.zeros((9, 4), np.float32), np.ones(9, bool)
 
+    large = np.repeat(np.repeat(images, 2, axis=1), 2, axis=2).astype(np.float32)
+
+    np.testing.assert_allclose(
+        teacher.soften(wanted, large, every),
+        teacher.soften(wanted, images.astype(np.float32), every),
+        atol=0.02,
+    )
+
+
+def test_a_bundle_that_cannot_teach_says_why(data: Path, tmp_path: Path) -> None:
+    other = bundle_of(tmp_path / "other", data, ("X", "O", "A", "isnull"))
     with pytest.raises(DataError, match="other labels"):
-        opinions(teacher, data, LABELS, tmp_path / "cache")
+        Teacher(other, None, LABELS)
+    with pytest.raises(DataError, match=r"members 1 to 1, not all of \[1, 2\]"):
+        Teacher(bundle_of(tmp_path / "teacher", data), [1, 2], LABELS)

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from model.training import network, run
+from model.training.dataset import load, split
 from model.training.errors import DataError
 from model.training.progress import CURVES
+from model.training.teacher import Teacher
 from model.training.train import train
 from model.training.trainer import Plan, Round
 from tests.training.test_teacher import bundle_of
@@ -74,9 +76,27 @@ def test_synthetic_images_are_learnt_too(data: Path, draw: Draw, tmp_path: Path)
 
 def test_a_teacher_is_listened_to(data: Path, tmp_path: Path) -> None:
     go(data, tmp_path / "plain")
-    go(data, tmp_path / "taught", teacher=bundle_of(tmp_path / "teacher", data))
+    teacher = Teacher(bundle_of(tmp_path / "teacher", data), None, LABELS)
+    go(data, tmp_path / "taught", teacher=teacher)
 
     pair = kernels(tmp_path / "plain", 1), kernels(tmp_path / "taught", 1)
+    assert not all(np.array_equal(one, other) for one, other in zip(*pair, strict=True))
+
+
+def test_doubted_labels_are_left_out_and_told(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = dataclasses.replace(PLAN, batch=4)
+    doubted = tmp_path / "doubts.csv"
+    dataset = load(data, LABELS, 96, data.parent / "cache")
+    first, second, *_ = (dataset.names[row] for row in split(dataset.targets, 0.25)[0])
+    doubted.write_text(f"name,read,verdict\n{first},O,out\n{second},X,half\n", encoding="utf-8")
+
+    go(data, tmp_path / "plain", plan)
+    go(data, tmp_path / "clean", plan, doubted=doubted)
+
+    assert "1 of 36 labels are left out, 1 softened" in capsys.readouterr().out
+    pair = kernels(tmp_path / "plain", 1), kernels(tmp_path / "clean", 1)
     assert not all(np.array_equal(one, other) for one, other in zip(*pair, strict=True))
 
 

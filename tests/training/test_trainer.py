@@ -29,7 +29,7 @@ def trainer() -> Trainer:
 
 def run(dataset: Dataset, folder: Path, stop_after: int | None = None) -> Trainer:
     made = trainer()
-    batches = Batches(dataset, np.arange(16), PLAN.batch, Mix(0.2, 0.2), 4, seed=1)
+    batches = Batches(dataset, np.arange(8), PLAN.batch, Mix(0.2, 0.2), 4, seed=1)
     made.fit(batches, dataset, folder, lambda _: None, stop_after)
     return made
 

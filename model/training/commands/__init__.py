@@ -6,6 +6,7 @@ from types import ModuleType
 from model.training.commands import (
     average,
     calibrate,
+    doubt,
     evaluate,
     export,
     finetune,
@@ -15,6 +16,7 @@ from model.training.commands import (
 )
 
 COMMANDS: tuple[ModuleType, ...] = (
+    doubt,
     train,
     average,
     finetune,

@@ -6,6 +6,7 @@ from pathlib import Path
 from model.bundle import Bundle
 from model.training import train
 from model.training.labels import read_characters
+from model.training.teacher import Teacher
 from model.training.trainer import Plan, Round
 
 HELP = "train the members of an ensemble on labelled images"
@@ -21,11 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="folder of this training; resumes what it holds")
     add("--cache", type=Path, help="folder for decoded images (default: OUT/cache)")
     add("--synthetic", type=Path, help="images that synthesise made, to mix in: folder or tar")
-    add("--teacher", type=Path, help="bundle made of such images, to soften doubtful labels by")
+    add("--doubted", type=Path, help="list that doubt made: labels to leave out or to soften")
+    add("--teacher", type=Path, help="bundle made of such images, whose readings count half")
+    add("--teacher-members", type=int, nargs="+", dest="teachers", help="only these, from 1")
     add(
         "--rounds",
         type=_rounds,
-        default="64x9+96x5,96x3,96x3,96x3,96x3",
+        default="64x8+96x6",
         help="of each member SIZExEPOCHS+...: input sizes in pixels, multiples of 32 "
         "(default: %(default)s)",
     )
@@ -59,9 +62,12 @@ def run(arguments: argparse.Namespace) -> None:
         rate=arguments.rate,
         seed=arguments.seed,
     )
+    labels, teacher = read_characters(arguments.labels), None
+    if arguments.teacher:
+        teacher = Teacher(Bundle.open(arguments.teacher), arguments.teachers, labels)
     train.train(
         arguments.data,
-        read_characters(arguments.labels),
+        labels,
         arguments.weights,
         arguments.out,
         arguments.cache or arguments.out / "cache",
@@ -69,7 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.held_out,
         synthetic=arguments.synthetic,
         after=arguments.after,
-        teacher=Bundle.open(arguments.teacher) if arguments.teacher else None,
+        teacher=teacher,
+        doubted=arguments.doubted,
     )
 
 
