@@ -13,11 +13,15 @@ from model.errors import BundleInvalid
 from model.manifest import File, Manifest
 
 MANIFEST = "manifest.json"
+# What macOS and Windows leave in folders that somebody looks at. Nothing here reads such a file,
+# so it cannot change an answer, and it comes back as often as it is deleted.
+LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+APPLE_DOUBLE = "._"  # before the name of a file: its attributes, on disks that cannot hold them
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A folder whose every file was found, expected and unaltered."""
+    """A folder whose every file was found, expected and unaltered, beside desktop litter."""
 
     folder: Path
     manifest: Manifest
@@ -49,6 +53,11 @@ class Bundle:
         return cls(folder, manifest)
 
 
+def is_litter(name: str) -> bool:
+    """Whether a file of this name is what a desktop leaves behind, and nobody's content."""
+    return name.lower() in LITTER or name.startswith(APPLE_DOUBLE)
+
+
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if path.is_symlink():
@@ -66,7 +75,8 @@ def _read_manifest(folder: Path) -> Manifest:
 def _verify(folder: Path, manifest: Manifest) -> None:
     expected = {file.path for file in manifest.files()}
     present = _regular_files(folder) - {MANIFEST}
-    if foreign := sorted(present - expected):
+    foreign = sorted(path for path in present - expected if not is_litter(Path(path).name))
+    if foreign:
         raise BundleInvalid(f"{folder}: not in the manifest: {', '.join(foreign)}")
     if missing := sorted(expected - present):
         raise BundleInvalid(f"{folder}: missing: {', '.join(missing)}")
@@ -83,7 +93,7 @@ def _regular_files(folder: Path) -> set[str]:
             relative = path.relative_to(folder).as_posix()
             if path.is_symlink():
                 raise BundleInvalid(f"{folder}: {relative} is a link")
-            if name.startswith("."):
+            if name.startswith(".") and not (name in files and is_litter(name)):
                 raise BundleInvalid(f"{folder}: {relative} is a hidden file")
             if name in files:
                 if not path.is_file():

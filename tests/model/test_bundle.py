@@ -133,6 +133,10 @@ def altered_byte(bundle: Path) -> None:
         (lambda bundle: (bundle / "members/3.pb").touch(), r"manifest: members/3\.pb"),
         (lambda bundle: (bundle / "members/.x").touch(), r"members/\.x is a hidden file"),
         (lambda bundle: (bundle / ".git").mkdir(), r"\.git is a hidden file"),
+        (lambda bundle: (bundle / ".DS_Store").mkdir(), r"\.DS_Store is a hidden file"),
+        (lambda bundle: (bundle / "._1.pb").symlink_to("1.pb"), r"\._1\.pb is a link"),
+        (lambda bundle: os.mkfifo(bundle / "Thumbs.db"), r"Thumbs\.db is not a regular file"),
+        (lambda bundle: (bundle / "Thumbs.db.pb").touch(), r"manifest: Thumbs\.db\.pb"),
         (shutil.rmtree, r"manifest\.json is missing"),
     ],
 )
@@ -140,6 +144,29 @@ def test_a_damaged_bundle_is_refused(damage: Any, message: str, bundle: Path) ->
     damage(bundle)
 
     with pytest.raises(BundleInvalid, match=message):
+        Bundle.open(bundle)
+
+
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "Thumbs.db", "desktop.ini", "Desktop.ini", "._manifest.json"]
+)
+@pytest.mark.parametrize("where", ["", "members", "golden"])
+def test_what_a_desktop_leaves_behind_is_left_aside(name: str, where: str, bundle: Path) -> None:
+    (bundle / where / name).write_bytes(b"litter")
+
+    assert Bundle.open(bundle).id == "tiny/1"
+
+
+def test_a_file_of_the_manifest_is_verified_whatever_it_is_called(
+    bundle: Path, written: dict[str, Any]
+) -> None:
+    (bundle / "members/2.pb").rename(bundle / "members/thumbs.db")
+    written["members"][1]["graph"]["path"] = "members/thumbs.db"
+    rewrite(bundle, written)
+    assert Bundle.open(bundle).id == "tiny/1"
+
+    (bundle / "members/thumbs.db").write_bytes(b"altered")
+    with pytest.raises(BundleInvalid, match=r"thumbs\.db is not the file the manifest names"):
         Bundle.open(bundle)
 
 
