@@ -9,7 +9,7 @@ from deploy.run import service_environment
 
 
 def test_programs_are_those_of_make_run_without_flower() -> None:
-    environment = service_environment(Path("/state"), 8123, 0) | {"STATE": "/state"}
+    environment = service_environment(Path("/state"), "redis-server", 8123, 0) | {"STATE": "/state"}
     found = {part: (command, own) for part, command, own in programs(environment)}
     assert list(found) == ["redis", "workers", "front"]
     redis, _ = found["redis"]
@@ -17,6 +17,6 @@ def test_programs_are_those_of_make_run_without_flower() -> None:
     workers, _ = found["workers"]
     assert f"--concurrency={environment['WORKER_PROCESSES']}" in workers
     front, own = found["front"]
-    assert Path(front[0]).is_absolute()
+    assert front[-2:] == ["-c", "deploy/gunicorn.conf.py"]
     assert own["PROMETHEUS_MULTIPROC_DIR"] == "/state/metrics"
     assert own["WEB_BIND"] == "127.0.0.1:8123"

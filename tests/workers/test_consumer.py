@@ -12,7 +12,9 @@ from kombu.asynchronous import Hub
 
 from tests.redis_process import RedisProcess
 from workers.consumer import TakeWhatCanStart
-from workers.contract.queue import INFERENCE, app, enqueue_probe
+from workers.contract.keys import INFERENCE
+from workers.contract.message import enqueue_probe
+from workers.contract.queue import app
 
 CONF = ("broker_transport_options", "task_queues", "task_default_queue")
 
