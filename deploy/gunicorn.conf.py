@@ -12,8 +12,8 @@ from prometheus_client import multiprocess
 
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_PROCESSES", "1"))
-worker_class = "gevent"
-worker_connections = 4_000
+worker_class = "web.door.Door"
+worker_connections = 8_000
 backlog = 4_096
 # A caller may wait for 30 seconds with Prefer: wait=30.
 graceful_timeout = 35

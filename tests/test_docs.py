@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from tests.service_process import ROOT, SAMPLE_ANSWER, Service
@@ -40,6 +41,25 @@ def test_the_table_of_settings_is_the_settings() -> None:
                     [name.upper(), str(shown).removeprefix(f"{ROOT}/"), of, field.description]
                 )
     assert documented("Settings") == expected
+
+
+def test_every_setting_reaches_the_containers() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    named = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    for service, settings in (("web", WebSettings), ("worker", WorkerSettings)):
+        fields = {name.upper() for name in settings.model_fields}
+        passed = {name for name in compose[service]["environment"] if name in fields}
+        # The bundle is mounted where the image has its own.
+        assert fields - passed == ({"BUNDLE"} if service == "worker" else set())
+        assert fields - named == {"REDIS_URL"}
+        unset = {name for name, value in compose[service]["environment"].items() if value is None}
+        assert unset <= fields, "passed on to a setting that is no more"
+
+
+def test_every_line_of_the_example_environment_is_read() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    for name in re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
+        assert re.search(rf"\$\{{{name}\b|^ +{name}:$", compose, re.MULTILINE), name
 
 
 def test_the_table_of_status_codes_is_the_problems() -> None:

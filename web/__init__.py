@@ -10,21 +10,26 @@ import threading
 
 from flask import Flask
 
-from web.body import max_body_bytes
+from web.acquaintance import Acquaintance
 from web.dispatcher import Dispatcher
 from web.health import health_blueprint
 from web.inference import inference_blueprint
 from web.listener import Listener
+from web.lobby import Lobby
 from web.metrics import Metrics
 from web.outage import Outages
 from web.probe import Prober
 from web.problems import register_problems
 from web.settings import WebSettings
 from web.status import LatestStatus
+from web.turnstile import Turnstile
 from workers.contract.clock import Clock, wall_clock_ms
 from workers.contract.connection import impatient
 from workers.contract.ledger import Ledger
 from workers.contract.readiness import Readiness
+
+# So many connections may be there without a whole request.
+_SEATS = 2_000
 
 
 def create_app(clock: Clock = wall_clock_ms) -> Flask:
@@ -42,15 +47,20 @@ def create_app(clock: Clock = wall_clock_ms) -> Flask:
     redis = impatient(settings, timeout_ms, moved.set)
     ledger = Ledger(redis, settings, clock)
     listener = Listener(redis, moved, outages)
-    dispatcher = Dispatcher(ledger, listener, latest, outages, settings, clock)
     metrics = Metrics(latest)
+    lobby = Lobby(_SEATS)
+    turnstile = Turnstile(Acquaintance(ledger), metrics, settings, clock)
+    dispatcher = Dispatcher(ledger, listener, latest, outages, turnstile, settings, clock)
 
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes(settings.max_image_bytes)
     register_problems(app)
-    app.register_blueprint(inference_blueprint(settings, dispatcher, metrics, clock))
+    app.register_blueprint(
+        inference_blueprint(settings, dispatcher, turnstile, lobby, metrics, clock)
+    )
     app.register_blueprint(health_blueprint(latest))
     app.register_blueprint(metrics.blueprint())
+    # For the door, which is outside of Flask.
+    app.extensions["lobby"], app.extensions["turnstile"] = lobby, turnstile
 
     latest.start()
     listener.start()

@@ -10,7 +10,6 @@ from gevent import Timeout
 from redis import RedisError
 from redis.exceptions import ResponseError
 
-from web.body import InferenceRequest
 from web.listener import Listener, Waiter
 from web.outage import Outages, problem_of
 from web.problems import (
@@ -25,6 +24,8 @@ from web.problems import (
 )
 from web.settings import WebSettings
 from web.status import LatestStatus
+from web.turnstile import Turnstile
+from web.wire import InferenceRequest
 from workers.contract.clock import Clock, Deadlines
 from workers.contract.ledger import Admission, Ledger, Room, Verdict
 from workers.contract.result import Outcome, Result
@@ -77,6 +78,7 @@ class Dispatcher:
         listener: Listener,
         latest: LatestStatus,
         outages: Outages,
+        turnstile: Turnstile,
         settings: WebSettings,
         clock: Clock,
     ) -> None:
@@ -85,6 +87,7 @@ class Dispatcher:
         self._listener = listener
         self._latest = latest
         self._outages = outages
+        self._turnstile = turnstile
         self._clock = clock
 
     def answer(self, request: InferenceRequest, deadlines: Deadlines) -> Answer:
@@ -121,6 +124,7 @@ class Dispatcher:
         source: Source | None = None
         while True:
             admission = self._admit(request, deadlines, waits=source is not None)
+            self._turnstile.is_in(taken=admission.verdict is Verdict.ENQUEUED)
             source = source or _SOURCES[admission.verdict]
             result = admission.result
             if result is None:

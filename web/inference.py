@@ -5,35 +5,58 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from http import HTTPStatus
 
 from flask import Blueprint, Response, g, request
 
-from web.body import InferenceRequest
+from web.arrival import arrival
+from web.body import Bodies
 from web.dispatcher import Answer, Dispatcher, Source
+from web.lobby import Lobby
 from web.metrics import Metrics
 from web.prefer import applied, preferred_wait_ms
+from web.problems import FrontBusy, Problem
 from web.settings import WebSettings
+from web.turnstile import Turnstile
+from web.wire import InferenceRequest
 from workers.contract.clock import Clock, Deadlines
 
 logger = logging.getLogger(__name__)
 
 
+# So small are the calls that the turnstile refuses in the name of one that was refused.
+_SMALL_BYTES = 32_000
+
+
 def inference_blueprint(
-    settings: WebSettings, dispatcher: Dispatcher, metrics: Metrics, clock: Clock
+    settings: WebSettings,
+    dispatcher: Dispatcher,
+    turnstile: Turnstile,
+    lobby: Lobby,
+    metrics: Metrics,
+    clock: Clock,
 ) -> Blueprint:
     """The contest's contract; docs/HTTP.md shows every exchange."""
     blueprint = Blueprint("inference", __name__)
+    bodies = Bodies(settings.max_image_bytes)
 
     @blueprint.before_request
     def _note_arrival() -> None:
-        g.arrival_ms = clock()
+        # When it reached this machine, which may be long before a front gets round to it.
+        g.arrival_ms = clock() - arrival(request.environ.get("gunicorn.socket")).age_ms
         g.preferred_ms = preferred_wait_ms(request.headers.getlist("Prefer"))
 
     @blueprint.post("/inference")
     def inference() -> Response:
         wait_ms = g.preferred_ms or settings.answer_within_ms
-        asked = InferenceRequest.read(request, settings.max_image_bytes, wait_ms / 1000)
-        g.retry = asked.retry
+        body = bodies.read(request, wait_ms / 1000)
+        lobby.leave()
+        if len(body) > _SMALL_BYTES and arrival(request.environ.get("gunicorn.socket")).hung_up:
+            # It would cost much to parse, for nobody.
+            raise FrontBusy
+        asked = InferenceRequest.parse(body, settings.max_image_bytes)
+        del body
+        g.uuid, g.retry = asked.uuid, asked.retry
         deadlines = Deadlines.after(
             g.arrival_ms,
             due_in_ms=wait_ms * settings.backlog_ms // settings.answer_within_ms,
@@ -42,7 +65,12 @@ def inference_blueprint(
             drop_after_ms=settings.drop_after_ms,
         )
         with metrics.waiting.track_inprogress():
-            answer = dispatcher.answer(asked, deadlines)
+            try:
+                answer = dispatcher.answer(asked, deadlines)
+            except Problem as problem:
+                if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and asked.size <= _SMALL_BYTES:
+                    turnstile.note(problem, wait_ms)
+                raise
         g.source = answer.source
         return _reply(asked.uuid, answer, settings)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
-from typing import ClassVar
 
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
 logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
@@ -23,11 +24,13 @@ class Problem(Exception):
     So does the detail, what the caller should do, unless the case has one of its own.
     """
 
-    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
-    type: ClassVar[str] = "internal"
-    title: ClassVar[str] = "Something failed here"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    type = "internal"
+    title = "Something failed here"
     retry_after_s: int | None = None
     detail = "An unexpected error was logged. Send the same request again."
+    # Of the request, once it is known.
+    uuid: str | None = None
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail or self.detail
@@ -40,6 +43,38 @@ class NotJson(Problem):
     status = HTTPStatus.BAD_REQUEST
     type = "not-json"
     title = "The body is not JSON"
+
+
+class OfHttp(Problem):
+    """What HTTP itself has a status for: no such page or method, a head that cannot be read."""
+
+    def __init__(self, status: HTTPStatus, detail: str | None = None) -> None:
+        super().__init__(detail or status.phrase)
+        self.status = status
+        self.type = status.phrase.lower().replace(" ", "-")
+        self.title = status.phrase
+
+
+class BodyLate(Problem):
+    """The body did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    type = "body-late"
+    title = "The body did not arrive"
+    detail = "The body stopped arriving, or took too long. Send the request again."
+
+
+class EncodingUnknown(Problem):
+    """The body is compressed."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    type = "encoding-unknown"
+    title = "The body is compressed"
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"Content-Encoding: {encoding[:100]} is not read. Send plain JSON, without that header."
+        )
 
 
 class BodyTooLarge(Problem):
@@ -157,15 +192,13 @@ class LineFull(Problem):
 
 
 class FrontBusy(Problem):
-    """Too many large images arrive at once."""
+    """More arrives than the front can take in."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     type = "front-busy"
     title = "The front is busy"
     retry_after_s = 1
-    detail = (
-        "Too many large images arrive at once. Send the same request again, or a smaller image."
-    )
+    detail = "More arrives at once than can be taken in. Send the same request again."
 
 
 class AnswerLate(Problem):
@@ -181,23 +214,49 @@ class AnswerLate(Problem):
     )
 
 
+def document(problem: Problem, uuid: str | None) -> bytes:
+    """The problem as the JSON of RFC 9457, with the uuid of the request if it is known."""
+    fields = {
+        "type": f"urn:punctual:problem:{problem.type}",
+        "title": problem.title,
+        "status": problem.status.value,
+        "detail": problem.detail,
+    }
+    if uuid is not None:
+        fields["esun_uuid"] = uuid
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def reply(problem: Problem, uuid: str | None = None, *, close: bool) -> bytes:
+    """The whole HTTP reply, for a call that is refused before Flask is entered."""
+    body = document(problem, uuid)
+    retry = "" if problem.retry_after_s is None else f"Retry-After: {problem.retry_after_s}\r\n"
+    head = (
+        f"HTTP/1.1 {problem.status.value} {problem.status.phrase}\r\n"
+        f"Content-Type: {CONTENT_TYPE}\r\n{retry}Content-Length: {len(body)}\r\n"
+        f"Connection: {'close' if close else 'keep-alive'}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def register_problems(app: Flask) -> None:
     """Make every error of the application a problem document."""
 
     @app.errorhandler(Problem)
     def _problem(problem: Problem) -> Response:
         g.problem = problem.type
-        response = _document(problem.status, problem.type, problem.title, problem.detail)
+        g.uuid = problem.uuid or g.get("uuid")
+        response = Response(
+            document(problem, g.uuid), status=problem.status.value, content_type=CONTENT_TYPE
+        )
         if problem.retry_after_s is not None:
             response.headers["Retry-After"] = str(problem.retry_after_s)
         return response
 
     @app.errorhandler(HTTPException)
     def _http_exception(error: HTTPException) -> Response:
-        status = HTTPStatus(error.code or 500)
+        response = _problem(OfHttp(HTTPStatus(error.code or 500), error.description))
         original = error.get_response()
-        g.problem = type_ = status.phrase.lower().replace(" ", "-")
-        response = _document(status, type_, status.phrase, error.description or status.phrase)
         for name in ("Allow", "Retry-After"):
             if name in original.headers:
                 response.headers[name] = original.headers[name]
@@ -207,19 +266,3 @@ def register_problems(app: Flask) -> None:
     def _unexpected(error: Exception) -> Response:
         logger.exception("unexpected error", exc_info=error)
         return _problem(Problem())
-
-
-def _document(status: HTTPStatus, type_: str, title: str, detail: str) -> Response:
-    document = {
-        "type": f"urn:punctual:problem:{type_}",
-        "title": title,
-        "status": status.value,
-        "detail": detail,
-    }
-    if uuid := g.get("uuid"):
-        document["esun_uuid"] = uuid
-    return Response(
-        json.dumps(document, ensure_ascii=False),
-        status=status.value,
-        content_type="application/problem+json",
-    )

@@ -13,6 +13,7 @@ Redis' clock is the only one that is looked at: what goes in and comes out are s
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -196,6 +197,11 @@ class Ledger:
                 )
             case refusal:
                 return Admission(refusal, look_again_ms=now_ms + _READY_AGAIN_MS)
+
+    def known(self, uuids: Sequence[str]) -> set[str]:
+        """Those of the uuids for which something is kept or under way."""
+        found: Any = self._redis.mget([keys.request(uuid) for uuid in uuids])
+        return {uuid for uuid, image in zip(uuids, found, strict=True) if image is not None}
 
     def start(self, uuid: str, ticket: str, least_us: float, byte_ns: float) -> Turn:
         """A worker asks whether to execute; with RUN it gets the image, and the lease is its own.

@@ -1,0 +1,126 @@
+"""Who is let in, with a turned clock and a ledger that is asked nothing."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+from unittest.mock import Mock
+
+import gevent
+import pytest
+
+from web import turnstile as module
+from web.arrival import Arrival
+from web.glance import Glance
+from web.problems import FrontBusy, LineFull
+from web.settings import WebSettings
+from web.turnstile import Refusal, Turnstile
+
+ORDINARY, PATIENT = "", "Prefer: wait=10\r\n"
+
+
+class World:
+    """A turnstile, and what it sees."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_ms, self.age_ms = 1_000_000, 0
+        self.known: set[str] = set()
+        monkeypatch.setattr(module, "arrival", lambda _: Arrival(self.age_ms, hung_up=False))
+        acquaintance = Mock(knows=lambda uuid: uuid in self.known)
+        self.turnstile = Turnstile(acquaintance, Mock(), WebSettings(), lambda: self.now_ms)
+
+    def call(self, uuid: str = "new", head: str = ORDINARY) -> Refusal | None:
+        body = f'{{"esun_uuid": "{uuid}"}}'
+        text = f"POST /inference HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
+        one: Any = Mock(spec=socket.socket)
+        return self.turnstile.refusal(Glance(one, text.encode()), one)
+
+    def visit(self, uuid: str = "new", *, taken: bool = False) -> Refusal | None:
+        """A call of its own greenlet, from the door to its verdict."""
+
+        def work() -> Refusal | None:
+            refusal = self.call(uuid)
+            self.turnstile.is_in(taken=taken)
+            return refusal
+
+        result: Refusal | None = gevent.spawn(work).get()
+        return result
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_while_nothing_is_known_everybody_is_let_in(world: World) -> None:
+    assert world.visit() is None
+
+
+def test_a_refusal_speaks_for_those_who_come_after_it(world: World) -> None:
+    full = LineFull(3)
+    world.turnstile.note(full, 900)
+    assert world.visit("abc") == Refusal(full, "abc")
+
+
+def test_what_is_known_passes(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900)
+    world.known = {"kept"}
+    assert world.visit("kept") is None
+
+
+def test_who_has_more_time_than_the_refused_one_passes(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900)
+    assert gevent.spawn(world.call, "abc", PATIENT).get() is None
+
+
+def test_one_asks_again_and_opens_the_way_for_all_when_it_is_taken(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900)
+    world.now_ms += 50
+    assert world.visit("first", taken=True) is None
+    assert world.visit("second") is None
+
+
+def test_only_one_asks_at_a_time(world: World) -> None:
+    full = LineFull(3)
+    world.turnstile.note(full, 900)
+    world.now_ms += 50
+    assert world.visit("first") is None
+    assert world.visit("second") == Refusal(full, "second")
+
+
+def test_one_that_was_taken_before_does_not_open_the_way(world: World) -> None:
+    full = LineFull(3)
+    world.turnstile.note(full, 900)
+    world.known = {"kept"}
+    assert world.visit("kept", taken=True) is None
+    assert world.visit("second") == Refusal(full, "second")
+
+
+def test_whose_time_ran_out_before_the_front_got_round_to_it_is_refused(world: World) -> None:
+    world.age_ms = 900
+    refusal = world.visit()
+    assert refusal is not None
+    assert isinstance(refusal.problem, FrontBusy)
+
+
+def test_only_so_many_go_in_at_a_time(world: World) -> None:
+    inside = [gevent.spawn(world.call, str(number)) for number in range(9)]
+    gevent.joinall(inside, timeout=1)
+    assert [call.ready() for call in inside] == [True] * 8 + [False]
+    for call in inside:
+        call.kill()
+
+
+def test_a_refused_call_gives_its_turn_back(world: World) -> None:
+    world.age_ms = 900
+    for number in range(20):
+        assert gevent.spawn(world.visit, str(number)).get(timeout=5) is not None
+
+
+def test_other_paths_go_in(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900)
+    connection: Any = Mock(spec=socket.socket)
+    assert (
+        world.turnstile.refusal(Glance(connection, b"GET /livez HTTP/1.1\r\n\r\n"), connection)
+        is None
+    )

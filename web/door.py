@@ -1,0 +1,119 @@
+"""The door: a gunicorn worker that turns away at once whom the front could not serve in time.
+
+What a refused call costs decides whether a storm drowns the front. So whether there is room is
+asked at the first glance at a call, before its HTTP is parsed and Flask is entered.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from http import HTTPStatus
+from typing import Any
+
+import gevent
+from gunicorn.http import errors, get_parser
+from gunicorn.workers.ggevent import GeventWorker
+
+from web.arrival import arrival
+from web.glance import Glance
+from web.lobby import Lobby
+from web.problems import OfHttp, Problem, reply
+from web.turnstile import Turnstile
+
+logger = logging.getLogger(__name__)
+
+# A request whose head takes longer is given up, and one that falls silent for so long in its body.
+_HEAD_WITHIN_S = 5.0
+_SILENT_S = 5.0
+
+# What a refused call still sends is read away: closing before would take the reply from its caller.
+_LINGER_S = 1.0
+_BLOCK_BYTES = 65_536
+
+_STATUSES: dict[type[Exception], HTTPStatus] = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
+
+
+class Door(GeventWorker):
+    """``worker_class`` of deploy/gunicorn.conf.py."""
+
+    @property
+    def _turnstile(self) -> Turnstile:
+        turnstile: Turnstile = self.wsgi.extensions["turnstile"]
+        return turnstile
+
+    @property
+    def _lobby(self) -> Lobby:
+        lobby: Lobby = self.wsgi.extensions["lobby"]
+        return lobby
+
+    def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
+        """One connection, request after request."""
+        client.settimeout(_SILENT_S)
+        try:
+            self._converse(listener.getsockname(), client, addr)
+        except (StopIteration, errors.NoMoreData, OSError):
+            pass  # whoever was there is gone, or has been told all
+        except errors.ParseException as error:
+            status = _STATUSES.get(type(error), HTTPStatus.BAD_REQUEST)
+            self._refuse(client, OfHttp(status, f"{error}. Correct the request's head."))
+        except Exception:
+            logger.exception("unexpected error at the door")
+            self._refuse(client, Problem())
+        finally:
+            self._lobby.leave()
+            self._turnstile.is_in()
+            client.close()
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """SIGTERM: whoever has asked nothing is not waited for."""
+        super().handle_exit(sig, frame)
+        self._lobby.close()
+
+    def _converse(self, name: Any, client: socket.socket, addr: Any) -> None:
+        parser = get_parser(self.cfg, client, addr)
+        while glance := self._glance(client, parser):
+            refusal = self._turnstile.refusal(glance, client)
+            if refusal is None:
+                parser.unreader.unread(glance.data)
+                request = None
+                with gevent.Timeout(_HEAD_WITHIN_S, False):
+                    request = next(parser)
+                if request is None or not self.handle_request(name, request, client, addr):
+                    return
+                self._turnstile.is_in()
+            elif arrival(client).hung_up:
+                return
+            elif glance.is_last:
+                self._refuse(client, *refusal)
+                return
+            else:
+                client.sendall(reply(*refusal, close=False))
+
+    def _glance(self, client: socket.socket, parser: Any) -> Glance | None:
+        """The first bytes of the next request, or None when there is none."""
+        if parser.mesg is not None and (parser.mesg.should_close() or not parser.finish_body()):
+            return None
+        # Whoever has read a request's body takes its connection out of the lobby.
+        self._lobby.enter()
+        data: bytes = parser.unreader.take_buffered()
+        if not data:
+            with gevent.Timeout(self.cfg.keepalive, False):
+                data = client.recv(_BLOCK_BYTES)
+        return Glance(client, data) if data else None
+
+    def _refuse(self, client: socket.socket, problem: Problem, uuid: str | None = None) -> None:
+        """Reply and end the connection, in the order in which the caller gets to read it."""
+        try:
+            client.sendall(reply(problem, uuid, close=True))
+            client.shutdown(socket.SHUT_WR)
+            with gevent.Timeout(_LINGER_S, False):
+                while client.recv(_BLOCK_BYTES):
+                    pass
+        except OSError:
+            pass  # the caller has gone

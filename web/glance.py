@@ -1,0 +1,74 @@
+"""A glance at a call: what its first bytes tell, without parsing its HTTP or its JSON."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import gevent
+
+from web.prefer import preferred_wait_ms
+
+# The requests of the contest fit. What does not is looked at no further.
+_BYTES = 65_536
+# A client may send head and body one after the other.
+_REST_WITHIN_S = 0.1
+
+_END_OF_HEAD = b"\r\n\r\n"
+_INFERENCE = b"POST /inference"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_PREFER = re.compile(rb"\r\nprefer:([^\r]*)", re.IGNORECASE)
+_LAST = re.compile(rb"\A[^\r]*HTTP/1\.0\r\n|\r\nconnection:[ \t]*close", re.IGNORECASE)
+_UUID = re.compile(rb'"esun_uuid"\s*:\s*"([^"\\]{1,512})"')
+
+
+class Glance:
+    """``data`` is as much of a request as has arrived: the whole of a small one."""
+
+    def __init__(self, connection: socket.socket, data: bytes) -> None:
+        self._connection = connection
+        self.data = data
+
+    @property
+    def asks_inference(self) -> bool:
+        """Whether it is one of the calls that may be refused at the door."""
+        return self.data.startswith(_INFERENCE)
+
+    @property
+    def wait_ms(self) -> int | None:
+        """What it asks for with ``Prefer: wait``."""
+        return preferred_wait_ms(value.decode("latin-1") for value in _PREFER.findall(self._head()))
+
+    @property
+    def uuid(self) -> str | None:
+        """The request's name, where it is among the first bytes and written without escapes.
+
+        Nothing depends on it but whether a kept answer is given while new requests are refused.
+        """
+        self._await_rest()
+        found = _UUID.search(self.data)
+        return found[1].decode("utf-8", "replace") if found else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the request is here to its end, and nothing of another one."""
+        head = self._head()
+        length = _LENGTH.search(head)
+        return length is not None and len(self.data) == len(head) + int(length[1])
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the connection must end with this request when its body is not read."""
+        return not self.is_whole or _LAST.search(self._head()) is not None
+
+    def _head(self) -> bytes:
+        end = self.data.find(_END_OF_HEAD)
+        return self.data if end < 0 else self.data[: end + len(_END_OF_HEAD)]
+
+    def _await_rest(self) -> None:
+        with gevent.Timeout(_REST_WITHIN_S, False):
+            while not self.is_whole and len(self.data) < _BYTES:
+                more = self._connection.recv(_BYTES)
+                if not more:
+                    return
+                self.data += more

@@ -1,0 +1,135 @@
+"""The turnstile: turns away, at a glance, whom the ledger would refuse.
+
+A refusal of the ledger speaks for all calls with no more time than the one that it was for: they
+are as good as refused. Every moment one is let in to ask again; when it is taken, the way is free.
+Whoever asks for what is kept or under way is let through.
+
+And only so many go in at a time. The others wait here, where it costs nothing to find that their
+time is up.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections import Counter
+from typing import NamedTuple
+
+from gevent import Greenlet, getcurrent
+from gevent.lock import BoundedSemaphore
+
+from web.acquaintance import Acquaintance
+from web.arrival import arrival
+from web.glance import Glance
+from web.metrics import Metrics
+from web.problems import FrontBusy, Problem
+from web.settings import WebSettings
+from workers.contract.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+_ASK_AGAIN_MS = 50
+
+# On their way from the door to the ledger's verdict: enough to keep the front busy.
+_ENTERING = 8
+
+_TELL_EVERY_MS = 1_000
+
+
+class Refusal(NamedTuple):
+    """What to tell a call that need not come in; whose it is, where that was looked for."""
+
+    problem: Problem
+    uuid: str | None = None
+
+
+class Turnstile:
+    """One for each front process."""
+
+    def __init__(
+        self, acquaintance: Acquaintance, metrics: Metrics, settings: WebSettings, clock: Clock
+    ) -> None:
+        self._acquaintance = acquaintance
+        self._metrics = metrics
+        self._settings = settings
+        self._clock = clock
+        self._latest: Problem | None = None
+        self._ask_again_ms = self._for_ms = 0
+        self._asks: Greenlet | None = None
+        self._entering: set[Greenlet] = set()
+        self._turns = BoundedSemaphore(_ENTERING)
+        self._untold: Counter[str] = Counter()
+        self._told_ms = 0
+
+    def refusal(self, glance: Glance, connection: socket.socket) -> Refusal | None:
+        """What to tell the current call. None lets it in, when it is its turn."""
+        if not glance.asks_inference:
+            return None
+        wait_ms = glance.wait_ms or self._settings.answer_within_ms
+        refusal = self._refusal(glance, wait_ms, connection)
+        if refusal is not None:
+            self.is_in()
+            self._account(refusal.problem, arrival(connection).age_ms)
+        return refusal
+
+    def note(self, problem: Problem, wait_ms: int) -> None:
+        """A new request that had so much time was refused."""
+        self._latest, self._for_ms = problem, wait_ms
+        self._ask_again_ms = self._clock() + _ASK_AGAIN_MS
+
+    def is_in(self, *, taken: bool = False) -> None:
+        """The current call has its verdict, or ends without one; the next may enter.
+
+        ``taken``: it was new, and put in line.
+        """
+        current = getcurrent()
+        if taken and current is self._asks:
+            self._latest = None
+        if current in self._entering:
+            self._entering.discard(current)
+            self._turns.release()
+
+    def _refusal(self, glance: Glance, wait_ms: int, connection: socket.socket) -> Refusal | None:
+        uuid, passes = None, False
+        if arrival(connection).age_ms < wait_ms and (self._is_closed(wait_ms) or self._is_crowded):
+            uuid = glance.uuid
+            passes = uuid is not None and self._acquaintance.knows(uuid)
+            if not passes and (latest := self._is_closed(wait_ms)) and not self._may_ask():
+                return Refusal(latest, uuid)
+        # Of a request that is not wholly here nobody knows how long it would take a turn.
+        if glance.is_whole:
+            self._turns.acquire()
+            self._entering.add(getcurrent())
+        if arrival(connection).age_ms >= wait_ms:
+            # Its caller has given up or is about to; a re-send finds its uuid as it is.
+            return Refusal(FrontBusy(), uuid)
+        if not passes and getcurrent() is not self._asks and (latest := self._is_closed(wait_ms)):
+            return Refusal(latest, uuid)
+        return None
+
+    @property
+    def _is_crowded(self) -> bool:
+        return bool(self._turns.locked())
+
+    def _is_closed(self, wait_ms: int) -> Problem | None:
+        """The latest refusal, if it speaks for a call with so much time."""
+        return self._latest if wait_ms <= self._for_ms else None
+
+    def _may_ask(self) -> bool:
+        """Whether it is time for one to ask; who comes after it goes by the latest refusal."""
+        now_ms = self._clock()
+        if now_ms < self._ask_again_ms:
+            return False
+        self._ask_again_ms, self._asks = now_ms + _ASK_AGAIN_MS, getcurrent()
+        return True
+
+    def _account(self, problem: Problem, age_ms: int) -> None:
+        """One line a second: a line for each would cost more than the refusal."""
+        self._metrics.observe(problem.status, "none", problem.type, age_ms)
+        self._untold[problem.type] += 1
+        now_ms = self._clock()
+        if now_ms - self._told_ms >= _TELL_EVERY_MS:
+            told = ", ".join(f"{type_} {count}" for type_, count in self._untold.items())
+            logger.warning("turned away at the door: %s", told)
+            self._untold.clear()
+            self._told_ms = now_ms
