@@ -15,6 +15,7 @@ import socket
 from collections import Counter
 from typing import NamedTuple
 
+import gevent
 from gevent import Greenlet, getcurrent
 from gevent.lock import BoundedSemaphore
 
@@ -66,7 +67,13 @@ class Turnstile:
         if not glance.asks_inference:
             return None
         wait_ms = glance.wait_ms or self._settings.answer_within_ms
-        refusal = self._refusal(glance, wait_ms, connection)
+        left_ms = wait_ms - arrival(connection).age_ms
+        # Its caller has given up or is about to; a re-send finds its uuid as it is.
+        refusal: Refusal | None = Refusal(FrontBusy())
+        if left_ms > 0:
+            # Whatever holds up those before it, or Redis, its time ends.
+            with gevent.Timeout(left_ms / 1000, False):
+                refusal = self._refusal(glance, wait_ms)
         if refusal is not None:
             self.is_in()
             self._account(refusal.problem, arrival(connection).age_ms)
@@ -83,15 +90,17 @@ class Turnstile:
         ``taken``: it was new, and put in line.
         """
         current = getcurrent()
-        if taken and current is self._asks:
-            self._latest = None
+        if current is self._asks:
+            self._asks = None
+            if taken:
+                self._latest = None
         if current in self._entering:
             self._entering.discard(current)
             self._turns.release()
 
-    def _refusal(self, glance: Glance, wait_ms: int, connection: socket.socket) -> Refusal | None:
+    def _refusal(self, glance: Glance, wait_ms: int) -> Refusal | None:
         uuid, passes = None, False
-        if arrival(connection).age_ms < wait_ms and (self._is_closed(wait_ms) or self._is_crowded):
+        if self._is_closed(wait_ms) or self._is_crowded:
             uuid = glance.uuid
             passes = uuid is not None and self._acquaintance.knows(uuid)
             if not passes and (latest := self._is_closed(wait_ms)) and not self._may_ask():
@@ -100,9 +109,7 @@ class Turnstile:
         if glance.is_whole:
             self._turns.acquire()
             self._entering.add(getcurrent())
-        if arrival(connection).age_ms >= wait_ms:
-            # Its caller has given up or is about to; a re-send finds its uuid as it is.
-            return Refusal(FrontBusy(), uuid)
+        # While it waited, somebody else may have been refused.
         if not passes and getcurrent() is not self._asks and (latest := self._is_closed(wait_ms)):
             return Refusal(latest, uuid)
         return None

@@ -78,7 +78,7 @@ def test_front_and_workers_follow_the_address_to_the_new_master(pair: Pair) -> N
     pair.service.wait_until(lambda: pair.service.post(fresh).status_code == 200, RECOVERY_S)
     pair.service.wait_until_ready(RECOVERY_S)
     new = pair.replica.client
-    pair.service.wait_until(lambda: bool(new.pubsub_channels("punctual:front:*")), RECOVERY_S)
+    pair.service.wait_until(lambda: bool(new.pubsub_channels("punctual:*:front:*")), RECOVERY_S)
     assert pair.service.post(request_body(image=another_image(2))).status_code == 200
     # Nobody went over to the new master by being restarted.
     assert pair.service.front.is_running()

@@ -105,7 +105,7 @@ def test_whose_time_ran_out_before_the_front_got_round_to_it_is_refused(world: W
 
 def test_only_so_many_go_in_at_a_time(world: World) -> None:
     inside = [gevent.spawn(world.call, str(number)) for number in range(9)]
-    gevent.joinall(inside, timeout=1)
+    gevent.joinall(inside, timeout=0.2)
     assert [call.ready() for call in inside] == [True] * 8 + [False]
     for call in inside:
         call.kill()
