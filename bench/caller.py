@@ -35,11 +35,16 @@ class Patience:
     limit_ms: int = 1_000
     resends: int = 2
     prefer: bool = False
+    fresh: bool = False
 
     @property
     def header(self) -> str:
-        """``Prefer: wait=N``, where the caller says how long it waits."""
-        return f"Prefer: wait={self.limit_ms / 1000:g}\r\n" if self.prefer else ""
+        """``Prefer: wait=N`` of a caller that says how long it waits.
+
+        And ``Connection: close`` of one that makes a connection for each copy.
+        """
+        prefer = f"Prefer: wait={self.limit_ms / 1000:g}\r\n" if self.prefer else ""
+        return prefer + ("Connection: close\r\n" if self.fresh else "")
 
 
 @dataclass(frozen=True, slots=True)

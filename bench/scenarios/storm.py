@@ -33,13 +33,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--levels", type=float, nargs="+", default=[0.5, 1, 2, 4, 8], help="multiples of C")
     add("--seconds", type=float, default=20, help="of each storm")
+    add("--fresh", action="store_true", help="a connection of its own for each copy")
     add("--full-accuracy", action="store_true", help="read what was answered in full, afterwards")
     add("--calm", type=float, default=60, help="seconds after which recovery is not waited for")
 
 
-def patience(_: Namespace) -> Patience:
+def patience(options: Namespace) -> Patience:
     """The contest's."""
-    return Patience()
+    return Patience(fresh=options.fresh)
 
 
 def measure(load: Load, options: Namespace) -> Measured:

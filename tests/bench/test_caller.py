@@ -163,16 +163,17 @@ def test_arrivals_do_not_wait_for_answers() -> None:
     assert [(record.call.uuid, record.answer) for record in records] == [("b", "德"), ("a", None)]
 
 
-def test_connections_are_used_again() -> None:
+@pytest.mark.parametrize(("fresh", "connections"), [(False, 1), (True, 5)])
+def test_connections_are_used_again_if_the_caller_likes(fresh: bool, connections: int) -> None:
     async def main(url: str) -> None:
-        caller = Caller(url, LONG)
+        caller = Caller(url, Patience(limit_ms=20_000, fresh=fresh))
         for number in range(5):
             assert (await caller.ask(call(str(number)))).answer == "德"
         caller.close()
 
     with ScriptedServer(lambda _body, _copy: Script()) as server:
         asyncio.run(main(server.url))
-    assert len(server.ports) == 1
+    assert len(server.ports) == connections
 
 
 def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
