@@ -173,15 +173,25 @@ def test_a_kept_answer_of_some_members_is_completed_when_it_is_asked_for_again(
     clocks = {"ANSWER_WITHIN_MS": "150", "USEFUL_FOR_MS": "150", "DROP_AFTER_MS": "150"}
     with Service(tmp_path, app="tests.slow_workers", **settings, **clocks) as service:
         service.start(concurrency=1)
-        body = request_body()
-        busy = request_body(image=another_image(1))
-        with ThreadPoolExecutor(1) as callers:
-            other = callers.submit(service.post, busy, Prefer="wait=5")
-            assert members(service.post(body, Prefer="wait=0.3")) < MEMBERS
-            other.result()
+        body = partly_answered(service)
         service.redis.client.delete(PARTIAL, *service.redis.client.keys(f"{IMAGE_PREFIX}*"))
-        service.wait_until(lambda: members(service.post(body)) == MEMBERS)
-        assert service.executions() == 2
+        executions = service.executions()
+        service.wait_until(lambda: members(service.post(body, Prefer="wait=5")) == MEMBERS)
+        assert service.executions() == executions
+
+
+def partly_answered(service: Service) -> dict[str, Any]:
+    """A request that was answered by some members; a machine under load may need some tries."""
+    with ThreadPoolExecutor(1) as callers:
+        for seed in range(50):
+            busy = request_body(image=another_image(seed))
+            other = callers.submit(service.post, busy, Prefer="wait=5")
+            body = request_body()
+            reply = service.post(body, Prefer="wait=0.3")
+            other.result()
+            if reply.status_code == 200 and members(reply) < MEMBERS:
+                return body
+    raise AssertionError("nothing was answered by some members")
 
 
 @pytest.fixture
