@@ -19,7 +19,7 @@ from web.lobby import Lobby
 from web.metrics import Metrics
 from web.outage import Outages
 from web.probe import Prober
-from web.problems import register_problems
+from web.problem_handlers import register_problems
 from web.settings import WebSettings
 from web.status import LatestStatus
 from web.turnstile import Turnstile
