@@ -9,6 +9,7 @@ import logging
 import threading
 
 from flask import Flask
+from gevent.queue import LifoQueue
 
 from web.acquaintance import Acquaintance
 from web.dispatcher import Dispatcher
@@ -41,10 +42,11 @@ def create_app(clock: Clock = wall_clock_ms) -> Flask:
     outages = Outages(clock)
     timeout_ms = settings.redis_timeout_ms
     # Who looks is four times as impatient, so that requests seldom find out by themselves.
-    looking = impatient(settings, timeout_ms // 4, moved.set)
+    looking = impatient(settings, timeout_ms // 4, moved.set, LifoQueue)
     readiness = Readiness(looking, settings)
     latest = LatestStatus(readiness, Prober(looking, readiness), outages)
-    redis = impatient(settings, timeout_ms, moved.set)
+    # The standard library's queue breaks when a time-out strikes in the middle of a wait.
+    redis = impatient(settings, timeout_ms, moved.set, LifoQueue)
     ledger = Ledger(redis, settings, clock)
     listener = Listener(redis, moved, outages)
     metrics = Metrics(latest)

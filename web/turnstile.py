@@ -30,6 +30,8 @@ from workers.contract.clock import Clock
 logger = logging.getLogger(__name__)
 
 _ASK_AGAIN_MS = 50
+# Unless another one follows, a refusal says nothing of what comes later.
+_SPEAKS_FOR_MS = 500
 
 # On their way from the door to the ledger's verdict: enough to keep the front busy.
 _ENTERING = 8
@@ -55,7 +57,7 @@ class Turnstile:
         self._settings = settings
         self._clock = clock
         self._latest: Problem | None = None
-        self._ask_again_ms = self._for_ms = 0
+        self._ask_again_ms = self._over_ms = self._for_ms = 0
         self._asks: Greenlet | None = None
         self._entering: set[Greenlet] = set()
         self._turns = BoundedSemaphore(_ENTERING)
@@ -82,7 +84,8 @@ class Turnstile:
     def note(self, problem: Problem, wait_ms: int) -> None:
         """A new request that had so much time was refused."""
         self._latest, self._for_ms = problem, wait_ms
-        self._ask_again_ms = self._clock() + _ASK_AGAIN_MS
+        now_ms = self._clock()
+        self._ask_again_ms, self._over_ms = now_ms + _ASK_AGAIN_MS, now_ms + _SPEAKS_FOR_MS
 
     def is_in(self, *, taken: bool = False) -> None:
         """The current call has its verdict, or ends without one; the next may enter.
@@ -120,7 +123,8 @@ class Turnstile:
 
     def _is_closed(self, wait_ms: int) -> Problem | None:
         """The latest refusal, if it speaks for a call with so much time."""
-        return self._latest if wait_ms <= self._for_ms else None
+        speaks = wait_ms <= self._for_ms and self._clock() < self._over_ms
+        return self._latest if speaks else None
 
     def _may_ask(self) -> bool:
         """Whether it is time for one to ask; who comes after it goes by the latest refusal."""

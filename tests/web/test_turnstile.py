@@ -80,6 +80,13 @@ def test_one_asks_again_and_opens_the_way_for_all_when_it_is_taken(world: World)
     assert world.visit("second") is None
 
 
+def test_an_old_refusal_says_nothing(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900)
+    world.now_ms += 500
+    assert world.visit("first") is None
+    assert world.visit("second") is None
+
+
 def test_only_one_asks_at_a_time(world: World) -> None:
     full = LineFull(3)
     world.turnstile.note(full, 900)

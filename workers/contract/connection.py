@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from queue import LifoQueue
 from typing import Any, TypeVar
 
 from redis import (
@@ -34,7 +35,10 @@ _Reply = TypeVar("_Reply")
 
 
 def impatient(
-    settings: QueueSettings, timeout_ms: int, on_moved: Callable[[], None] = lambda: None
+    settings: QueueSettings,
+    timeout_ms: int,
+    on_moved: Callable[[], None] = lambda: None,
+    queue_class: type[Any] = LifoQueue,
 ) -> Redis:
     """A client that gives up soon: a request has no time to wait for Redis.
 
@@ -44,12 +48,14 @@ def impatient(
         settings: where Redis is.
         timeout_ms: for a connection, and for each reply.
         on_moved: called when a connection is given up because Redis became a read-only replica.
+        queue_class: of the connections that wait for use.
     """
     timeout_s = timeout_ms / 1000
     pool = BlockingConnectionPool(
         **_parameters(settings.redis_address),
         max_connections=_CONNECTIONS,
         timeout=None,
+        queue_class=queue_class,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         # Once more, for a pooled connection that a restart of Redis has closed meanwhile.
