@@ -2,8 +2,10 @@
 
 import hashlib
 import shutil
+import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,14 @@ import numpy.typing as npt
 from model.errors import ImageUnreadable
 from model.image import decode
 from model.training.errors import DataError
-from model.training.sources import Entry, contents, entries
+from model.training.sources import Entry, contents, listed
 
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images uint8 (n, size, size, 3), their class indexes int32 (n,) and their file names."""
+    """Images uint8 (n, size, size, 3), their class indexes int32 (n,) and their names."""
 
     images: npt.NDArray[np.uint8]
     targets: npt.NDArray[np.int32]
@@ -37,32 +39,34 @@ class Dataset:
 def load(
     source: Path, labels: tuple[str, ...], size: int, cache: Path, label: str | None = None
 ) -> Dataset:
-    """Every image of a folder, tar or CSV at size x size pixels, in the order of `entries`.
+    """Every image of a folder, tar or CSV at size x size pixels, in the order of `listed`.
 
     With `label` all of them are of that class, whatever their names say. The pixels are decoded
     once and kept in `cache` as a memory-mapped array, under a name that changes with the files, so
-    that the next run starts at once.
+    that the next run starts at once. What is left out of the source is told on stderr.
     Raises DataError for a source that is missing, empty or damaged, for an image that cannot be
     read, for labels outside `labels` and for a cache that cannot be written.
     """
-    found = entries(source)
+    listing = listed(source)
+    if listing.left_out:
+        print(listing, file=sys.stderr, flush=True)
+    found = listing.entries
     if label is not None:
-        found = [Entry(entry.name, label, entry.length) for entry in found]
+        found = [replace(entry, label=label) for entry in found]
     targets = _targets(source, found, labels)
-    names = tuple(entry.name for entry in found)
-    lengths = {entry.name: entry.length for entry in found}
-    key = hashlib.sha256(repr((str(source.resolve()), size, lengths)).encode()).hexdigest()[:16]
+    versions = [(entry.path, entry.version) for entry in found]
+    key = hashlib.sha256(repr((str(source.resolve()), size, versions)).encode()).hexdigest()[:16]
     path = cache / f"{key}-{size}.npy"
     if not path.exists():
         try:
-            _fill(path, source, {name: row for row, name in enumerate(names)}, size)
+            _fill(path, source, {entry.path: row for row, entry in enumerate(found)}, size)
         except OSError as error:
             raise DataError(f"cannot write the cache {cache}: {error}") from error
     try:
         images = np.load(path, mmap_mode="r")
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the cache {path}: {error}; delete it and retry") from error
-    return Dataset(images, targets, names)
+    return Dataset(images, targets, tuple(entry.name for entry in found))
 
 
 def split(
@@ -109,15 +113,22 @@ def _fill(path: Path, source: Path, rows: dict[str, int], size: int) -> None:
         images = np.lib.format.open_memmap(
             beside, mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
         )
-        missing = set(rows)
+        missing, unreadable = set(rows), dict[str, ImageUnreadable]()
         for name, data in contents(source):
             if name not in rows:
                 continue  # came after the list was made
+            missing.discard(name)
+            unreadable.pop(name, None)
             try:
                 images[rows[name]] = decode(data, size, size)
             except ImageUnreadable as error:
-                raise DataError(f"{source}: {name}: {error}") from error
-            missing.discard(name)
+                unreadable[name] = error
+        if unreadable:
+            shown = "".join(f"\n{name}: {unreadable[name]}" for name in islice(unreadable, SHOWN))
+            raise DataError(
+                f"{source}: {len(unreadable)} of {len(rows)} images cannot be read; correct or"
+                f" remove them:{shown}"
+            )
         if missing:
             raise DataError(f"{source} changed while it was read; try again when it is complete")
         images.flush()

@@ -5,7 +5,7 @@ import platform
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import keras
@@ -32,6 +32,7 @@ from model.training.parity import (
     op_types,
 )
 from model.training.predictions import predict
+from model.training.sources import label, why_left_out
 
 REFERENCE = "tensorflow"
 ADVICE = "store it as fp32"
@@ -184,7 +185,11 @@ def packed(
 
 def golden_images(folder: Path) -> dict[Path, str]:
     """Images `<id>_<label>.jpg` of a folder and their answers; raises DataError without any."""
-    found = {path: path.stem.rpartition("_")[2] for path in sorted(folder.glob("*_*.jpg"))}
+    found = {
+        path: label(path.name)
+        for path in sorted(folder.glob("*_*"))
+        if why_left_out(PurePosixPath(path.name)) is None
+    }
     if not found:
         raise DataError(f"{folder}: no golden images; expected files named <id>_<label>.jpg")
     return found

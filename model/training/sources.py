@@ -1,71 +1,152 @@
-"""Where labelled images come from: a folder or tar of `<id>_<label>.jpg`, or the contest's CSV."""
+"""Where labelled images come from: a folder or tar of `<id>_<label>.jpg`, or the contest's CSV.
 
-import base64
-import binascii
-import csv
+Folders within a folder or tar are looked into. Two images are the same when their paths are, and
+unchanged when their versions are.
+"""
+
+import hashlib
 import lzma
 import os
 import tarfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from model.bundle import is_litter
+from model.training import table
 from model.training.errors import DataError
+from model.training.table import IMAGE, WORD
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
-WORD, IMAGE = "word", "image_64_encoded"
+# Of the formats that are decoded.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 EXPECTED = f"files named <id>_<label>.jpg, or a CSV with the columns {WORD} and {IMAGE}"
-# Base64 of the largest image that the front accepts is 8 MB.
-LARGEST_FIELD = 16_000_000
+# Why a file is left out.
+HIDDEN = "hidden, or left behind by a desktop"
+NOT_UTF8 = "their names are not UTF-8"
+ENDING = f"other endings than {', '.join(SUFFIXES)}"
+LINK = "links, or no regular files"
+REPLACED = "another of the same path comes after them"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image file: its name, the label that came with it, its length in bytes."""
+    """One image: its path in the source, its name, its label, and what changes with its bytes.
 
+    The name is the path without the folders that all images share.
+    """
+
+    path: str
     name: str
     label: str
-    length: int
+    version: str
 
 
-def entries(source: Path) -> list[Entry]:
-    """Every image of the source: those of a folder or tar by name, those of a CSV row by row.
+@dataclass(frozen=True)
+class Listing:
+    """The images of a source by path, those of a CSV row by row; how many files are none, and why.
 
-    An image of a CSV is called `row-<number>_<word>`, with the number that a spreadsheet shows:
-    the header is row 1. Raises DataError for a source that is missing, empty or damaged.
+    A folder that is not looked into counts as one file.
     """
-    if source.is_dir():
-        found = sorted(_folder(source), key=lambda entry: entry.name)
-    elif _is_csv(source):
-        found = [Entry(name, word, len(data)) for name, word, data in _csv(source)]
+
+    source: Path
+    entries: list[Entry]
+    left_out: Counter[str]
+
+    def __str__(self) -> str:
+        """A line for every cause, for people; empty when nothing was left out."""
+        counts = self.left_out.most_common()
+        return "\n".join(f"{self.source}: {count} left out: {cause}" for cause, count in counts)
+
+
+def listed(source: Path) -> Listing:
+    """What a source holds; raises DataError when it is missing, without images, or damaged."""
+    left_out: Counter[str] = Counter()
+    if table.is_table(source):
+        entries = [
+            Entry(name, name, word, _sha256(data)) for name, word, data in table.rows(source)
+        ]
     else:
-        sizes = {name: len(data) for name, data in _tar(source)}
-        found = [Entry(name, _label(name), size) for name, size in sorted(sizes.items())]
-    if not found:
-        raise DataError(f"{source}: no images; expected {EXPECTED}")
-    return found
+        versions: dict[str, str] = {}
+        for path, version in _versions(source, left_out):
+            left_out[REPLACED] += path in versions
+            versions[path] = version
+        shared = len(os.path.commonpath(map(os.path.dirname, versions))) if versions else 0
+        entries = [
+            Entry(path, path[shared:].lstrip("/"), label(path), version)
+            for path, version in sorted(versions.items())
+        ]
+    listing = Listing(source, entries, +left_out)
+    if not entries:
+        raise DataError(f"{source}: no images; expected {EXPECTED}\n{listing}".rstrip())
+    return listing
 
 
 def contents(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of every image of the source, in any order; raises as `entries` does."""
+    """Path and bytes of every image, in any order; of equal paths the last one counts.
+
+    Raises as `listed` does.
+    """
     if source.is_dir():
-        for entry in _folder(source):
-            yield entry.name, _read(source / entry.name)
-    elif _is_csv(source):
-        yield from ((name, data) for name, _, data in _csv(source))
+        for path, _ in _folder(source, Counter(), PurePosixPath()):
+            yield path, _read(source / path)
+    elif table.is_table(source):
+        yield from ((name, data) for name, _, data in table.rows(source))
     else:
-        yield from _tar(source)
+        yield from _tar(source, Counter())
 
 
-def _folder(source: Path) -> Iterator[Entry]:
+def label(path: str) -> str:
+    """What stands behind the last underscore of the name."""
+    return PurePosixPath(path).stem.rpartition("_")[2]
+
+
+def why_left_out(path: PurePosixPath) -> str | None:
+    """Why a file of this path is no image; None when it may be one."""
+    if is_litter(path.name) or any(
+        part.startswith(".") or part == "__MACOSX" for part in path.parts
+    ):
+        return HIDDEN
+    if path.suffix.lower() not in SUFFIXES:
+        return ENDING
     try:
-        with os.scandir(source) as found:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return NOT_UTF8
+    return None
+
+
+def _versions(source: Path, left_out: Counter[str]) -> Iterator[tuple[str, str]]:
+    if source.is_dir():
+        for path, status in _folder(source, left_out, PurePosixPath()):
+            # Whoever corrects a file may keep its length and, with cp -p, its time of change, but
+            # not the time at which its status changed.
+            yield path, f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    else:
+        yield from ((path, _sha256(data)) for path, data in _tar(source, left_out))
+
+
+def _folder(
+    source: Path, left_out: Counter[str], within: PurePosixPath
+) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        with os.scandir(source / within) as found:
             for file in found:
-                if _is_image(file.name):
-                    yield Entry(file.name, _label(file.name), file.stat().st_size)
+                path = within / file.name
+                if file.is_dir(follow_symlinks=False):
+                    if file.name.startswith(".") or file.name == "__MACOSX":
+                        left_out[HIDDEN] += 1
+                    else:
+                        yield from _folder(source, left_out, path)
+                elif cause := why_left_out(path):
+                    left_out[cause] += 1
+                elif file.is_file():
+                    yield str(path), file.stat()
+                else:  # a link to a folder may lead back to this one, a pipe is waited for
+                    left_out[LINK] += 1
     except OSError as error:
-        raise DataError(f"cannot read the folder {source}: {error}") from error
+        raise DataError(f"cannot read the folder {source / within}: {error}") from error
 
 
 def _read(path: Path) -> bytes:
@@ -75,65 +156,25 @@ def _read(path: Path) -> bytes:
         raise DataError(f"cannot read {path}: {error}") from error
 
 
-def _tar(source: Path) -> Iterator[tuple[str, bytes]]:
+def _tar(source: Path, left_out: Counter[str]) -> Iterator[tuple[str, bytes]]:
     if not source.is_file():
         raise DataError(f"{source}: no such folder, tar or CSV file")
     try:
         with tarfile.open(source) as archive:
             for member in archive:
+                if member.isdir():
+                    continue
+                path = PurePosixPath(member.name.lstrip("/"))
                 stream = archive.extractfile(member) if member.isfile() else None
-                name = Path(member.name).name
-                if stream is not None and _is_image(name):
-                    yield name, stream.read()
+                if cause := why_left_out(path):
+                    left_out[cause] += 1
+                elif stream is None:
+                    left_out[LINK] += 1
+                else:
+                    yield str(path), stream.read()
     except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
         raise DataError(f"cannot read the tar file {source}: {error}") from error
 
 
-def _csv(source: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Name, word and image of every row."""
-    csv.field_size_limit(LARGEST_FIELD)
-    row = 1
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            if missing := {WORD, IMAGE} - set(reader.fieldnames or ()):
-                raise DataError(
-                    f"{source}: no column {' and no column '.join(sorted(missing))}; expected the "
-                    f"columns {WORD} and {IMAGE}, separated by commas, in the first row"
-                )
-            for row, fields in enumerate(reader, start=2):
-                word = (fields[WORD] or "").strip()
-                yield f"row-{row}_{word}", word, _image(source, row, fields[IMAGE])
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{source}: not UTF-8 somewhere after row {row}; save it as UTF-8"
-        ) from error
-    except csv.Error as error:
-        raise DataError(f"{source}: after row {row}: {error}") from error
-    except OSError as error:
-        raise DataError(f"cannot read {source}: {error}") from error
-
-
-def _image(source: Path, row: int, text: str | None) -> bytes:
-    """The bytes behind the base64 of a row; line breaks in it are usual and harmless."""
-    try:
-        data = base64.b64decode("".join((text or "").split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise DataError(
-            f"{source}: row {row}: {IMAGE} is not base64 ({error}); correct or remove the row"
-        ) from error
-    if not data:
-        raise DataError(f"{source}: row {row}: {IMAGE} is empty; fill or remove the row")
-    return data
-
-
-def _label(name: str) -> str:
-    return Path(name).stem.rpartition("_")[2]
-
-
-def _is_csv(source: Path) -> bool:
-    return source.is_file() and source.suffix.lower() == ".csv"
-
-
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -8,7 +8,7 @@ import pytest
 
 from model.training.dataset import load
 from model.training.errors import DataError
-from model.training.sources import contents, entries
+from model.training.sources import contents, listed
 from tests.training.world import LABELS
 
 Draw = Callable[[str, int], Path]
@@ -51,7 +51,7 @@ def test_order_of_columns_byte_order_mark_and_line_breaks_do_not_matter(
         for _, word, image in rows:
             writer.writerow((f"{image[:76]}\r\n{image[76:]}", f" {word} "))
 
-    assert [entry.label for entry in entries(path)] == ["A", "O", "X", "A"]
+    assert [entry.label for entry in listed(path).entries] == ["A", "O", "X", "A"]
     assert next(contents(path))[1] == base64.b64decode(rows[0][2])
 
 
@@ -79,7 +79,7 @@ def test_a_csv_without_columns_or_rows_is_refused(
     path.write_text(header, encoding="utf-8")
 
     with pytest.raises(DataError, match=message):
-        entries(path)
+        listed(path)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_row_without_an_image_is_named(
     rows[1] = ("uuid", "O", image)
 
     with pytest.raises(DataError, match=message):
-        entries(write(tmp_path / "bad.csv", rows))
+        listed(write(tmp_path / "bad.csv", rows))
 
 
 def test_a_row_that_ends_early_is_named(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_row_that_ends_early_is_named(tmp_path: Path) -> None:
     path.write_text("word,image_64_encoded\nA\n", encoding="utf-8")
 
     with pytest.raises(DataError, match=r"row 2: .*is empty"):
-        entries(path)
+        listed(path)
 
 
 def test_a_row_whose_image_cannot_be_read_is_named_and_leaves_no_cache(
@@ -125,11 +125,11 @@ def test_a_csv_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "bad.csv", [("uuid", "德", "AAAA")], encoding="big5")
 
     with pytest.raises(DataError, match="save it as UTF-8"):
-        entries(path)
+        listed(path)
 
 
 def test_a_field_without_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("word,image_64_encoded\nA," + "A" * 20_000_000, encoding="utf-8")
     with pytest.raises(DataError, match="field larger"):
-        entries(path)
+        listed(path)
