@@ -4,20 +4,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from model.engines.tensorflow import SAFE_OPS
+from model.training import keras_file
 from model.training.errors import DataError, ExportError
 from model.training.evaluation import Floats, Images
 from model.training.freeze import IMAGE, PROBABILITIES
+from model.training.keras_file import first_line
 from model.training.parity import in_batches
 
 # How far from 1 probabilities may sum up.
 ROUNDING = 0.01
 RANK, CHANNELS = 4, 3
+SAVED = "saved_model.pb"
 Output = Literal["auto", "logits", "probabilities"]
 Function = Callable[[tf.Tensor], tf.Tensor]
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
@@ -42,22 +44,13 @@ class ForeignModel:
         """Read a .keras or .h5 file or a folder of a SavedModel; raises DataError."""
         if not path.exists():
             raise DataError(f"{path}: no such model")
-        try:
-            function, inputs, outputs = _saved(path) if path.is_dir() else _keras(path)
-            if len(inputs) != 1 or len(outputs) != 1:
-                raise DataError(
-                    f"{path} has {len(inputs)} inputs and {len(outputs)} outputs;"
-                    " expected one of each"
-                )
-            (spec,) = inputs
-            shape = _size(path, spec, size)
-        except DataError:
-            raise
-        except Exception as error:  # every format fails in its own way
+        function, inputs, outputs = _saved(path) if path.is_dir() else _keras(path)
+        if len(inputs) != 1 or len(outputs) != 1:
             raise DataError(
-                f"{path} cannot be loaded: {_cause(error)}; a model with classes of its own is"
-                " imported as the SavedModel that its method export writes"
-            ) from error
+                f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
+            )
+        (spec,) = inputs
+        shape = _size(path, spec, size)
         return cls(path, lambda image: function(tf.cast(image, spec.dtype)), shape)
 
     def finished(self, scaling: Function, output: Output, pixels: Images, classes: int) -> Function:
@@ -66,7 +59,10 @@ class ForeignModel:
         def scores(image: tf.Tensor) -> tf.Tensor:
             return tf.cast(self._function(scaling(image)), tf.float32)
 
-        found = in_batches(scores, pixels)
+        try:
+            found = in_batches(scores, pixels)
+        except (ValueError, TypeError, tf.errors.OpError) as error:
+            raise DataError(f"{self.path} fails at reading: {first_line(error)}") from error
         if found.shape != (len(pixels), classes):
             raise DataError(
                 f"{self.path} gives scores of the shape {found.shape[1:]} for {classes} labels"
@@ -77,15 +73,28 @@ class ForeignModel:
 
 
 def _keras(path: Path) -> tuple[Function, list[Any], list[Any]]:
-    model = keras.models.load_model(path, compile=False)
+    model = keras_file.read(path)
     return lambda image: model(image, training=False), model.inputs or [], model.outputs or []
 
 
 def _saved(path: Path) -> tuple[Function, list[Any], list[Any]]:
-    loaded = tf.saved_model.load(path)
+    if not (path / SAVED).is_file():
+        raise DataError(
+            f"{path} has no {SAVED} in it: name the folder of a SavedModel, as model.export(folder)"
+            " writes it, or a .keras or .h5 file"
+        )
+    try:
+        loaded = tf.saved_model.load(path)
+    except Exception as error:  # every damage fails in its own way
+        raise DataError(
+            f"{path} is no whole SavedModel, or one of another TensorFlow: {first_line(error)}"
+        ) from error
     signature = loaded.signatures.get("serving_default")
     if signature is None:
-        raise DataError(f"{path} has no signature serving_default")
+        others = ", ".join(loaded.signatures) or "none"
+        raise DataError(
+            f"{path} has no signature serving_default (it has {others}): export it with one"
+        )
     inputs = signature.structured_input_signature[1]
     outputs = list(signature.structured_outputs)
 
@@ -104,6 +113,8 @@ def _size(path: Path, spec: Any, size: int | None) -> tuple[int, int]:
             f"{path} takes the shape {shape}; expected (images, height, width, 3), RGB with the"
             " channels last"
         )
+    if shape[0] is not None:
+        raise DataError(f"{path} takes batches of {shape[0]} only: save it for batches of any size")
     height, width = (side or size for side in shape[1:3])
     if not height or not width:
         raise DataError(f"{path} takes pictures of any size: say which")
@@ -127,11 +138,23 @@ def _kind(path: Path, scores: Floats) -> Output:
 def frozen(function: Function, size: tuple[int, int], path: Path) -> tf.compat.v1.GraphDef:
     """The function from RGB 0-255 to probabilities as a graph of constants and plain operations.
 
-    Raises ExportError for operations that a bundle may not hold.
+    Raises ExportError for one that changes its pictures at random, one whose weights change as it
+    reads, and for operations that a bundle may not hold.
     """
     spec = tf.TensorSpec((None, *size, 3), tf.float32)
     concrete = tf.function(function).get_concrete_function(spec)
-    constant = convert_variables_to_constants_v2(concrete, aggressive_inlining=True)
+    if chance := sorted(op for op in _operations(concrete) if "Random" in op):
+        raise ExportError(
+            f"{path} changes its pictures at random as it reads ({', '.join(chance)}): layers for"
+            " augmentation were saved as they are in training; give the .keras or .h5 file,"
+            " or export it without them"
+        )
+    try:
+        constant = convert_variables_to_constants_v2(concrete, aggressive_inlining=True)
+    except (ValueError, tf.errors.OpError) as error:
+        raise ExportError(
+            f"{path} holds more than weights that stay as they are: {first_line(error)}"
+        ) from error
     with tf.Graph().as_default() as graph:
         image = tf.compat.v1.placeholder(tf.float32, spec.shape, IMAGE)
         (result,) = tf.graph_util.import_graph_def(
@@ -155,7 +178,8 @@ def frozen(function: Function, size: tuple[int, int], path: Path) -> tf.compat.v
     return definition
 
 
-def _cause(error: Exception) -> str:
-    """The line that tells most: Keras puts the cause behind the whole configuration."""
-    text = str(error).rpartition("Exception encountered: ")[2].strip()
-    return next(iter(text.splitlines()), type(error).__name__)[:300].rstrip(".")
+def _operations(function: Any) -> set[str]:
+    """The kinds of operations of a traced function and of all that it calls."""
+    definition = function.graph.as_graph_def()
+    nodes = [definition.node, *(each.node_def for each in definition.library.function)]
+    return {node.op for part in nodes for node in part}
