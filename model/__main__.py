@@ -9,12 +9,14 @@ import argparse
 import sys
 
 from model.errors import ModelError
+from model.quiet import quiet
 from model.training.commands import add_commands
 from model.training.errors import TrainingError
 
 
 def main() -> int:
     """Run one command; 1 and a message when a person has to act."""
+    quiet()
     parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     arguments = parser.parse_args()

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from model.bundle import Bundle
+from model.training.choices import Storage
 from model.training.dataset import load
-from model.training.freeze import Storage
 from model.training.release import golden_images, release
 from model.training.run import load_network, members, read_alike, read_history
 

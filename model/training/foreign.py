@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +10,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from model.engines.tensorflow import SAFE_OPS
 from model.training import keras_file
+from model.training.choices import Output, Scaling
 from model.training.errors import DataError, ExportError
 from model.training.evaluation import Floats, Images
 from model.training.freeze import IMAGE, PROBABILITIES
@@ -20,12 +21,11 @@ from model.training.parity import in_batches
 ROUNDING = 0.01
 RANK, CHANNELS = 4, 3
 SAVED = "saved_model.pb"
-Output = Literal["auto", "logits", "probabilities"]
 Function = Callable[[tf.Tensor], tf.Tensor]
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
 IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32) * 255
 # From RGB 0-255 to what the model was trained with.
-SCALINGS: dict[str, Function] = {
+SCALINGS: dict[Scaling, Function] = {
     "0..255": lambda image: image,
     "0..1": lambda image: image / 255,
     "-1..1": lambda image: image / 127.5 - 1,

@@ -13,19 +13,18 @@ accordingly a member takes 7.3 MB and errs less than with 16-bit floats everywhe
 
 import itertools
 from collections.abc import Callable
-from typing import Literal
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from model.training.choices import Storage
 from model.training.errors import ExportError
 
 IMAGE, PROBABILITIES = "image", "probabilities"
 # The number of weights from which a kernel is rounded: to 16 bits, to 12, and to 8.
 LEAST_16, LEAST_12, LEAST_8 = 1_024, 20_000, 200_000
-Storage = Literal["mixed", "fp32"]
 Activation = Callable[[tf.Tensor], tf.Tensor]
 Floats = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.int16]

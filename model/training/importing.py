@@ -17,9 +17,10 @@ import tensorflow as tf
 from model.bundle import Bundle
 from model.errors import ImageUnreadable
 from model.image import decode
+from model.training.choices import Output, Scaling
 from model.training.errors import DataError
 from model.training.evaluation import Floats, Images
-from model.training.foreign import SCALINGS, ForeignModel, Output, frozen
+from model.training.foreign import SCALINGS, ForeignModel, frozen
 from model.training.parity import compare, frozen_answers, in_batches
 from model.training.release import engine_agreement, golden_images, packed, write_graph
 from model.training.sources import SUFFIXES, contents
@@ -39,7 +40,7 @@ def import_models(
     golden: Path | None = None,
     images: Path | None = None,
     size: int | None = None,
-    scaling: str = "0..255",
+    scaling: Scaling = "0..255",
     output: Output = "auto",
 ) -> Bundle:
     """Make the bundle `out` of models with one RGB input and one score for each label.

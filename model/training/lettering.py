@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import matplotlib
 from fontTools.ttLib import TTFont, TTLibError
 
 from model.training.errors import DataError
@@ -17,8 +16,6 @@ INSTALLED = (
     Path.home() / ".local/share/fonts",
     Path.home() / ".fonts",
 )
-# Comes with matplotlib, so that there is always one.
-LATIN = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
 class Lettering:
@@ -29,7 +26,7 @@ class Lettering:
         faces = dict(_faces((folder,) if folder else INSTALLED))
         if folder and not faces:
             raise DataError(f"{folder}: no font that can be read ({', '.join(SUFFIXES)})")
-        self._faces = {**dict(_read(LATIN)), **faces}
+        self._faces = {**dict(_read(latin())), **faces}
 
     def best(self, texts: Sequence[str]) -> tuple[Path, list[str]]:
         """The font that has most of the characters, and the texts as they can be written with it.
@@ -42,6 +39,13 @@ class Lettering:
         able = {path: has for path, has in self._faces.items() if plain <= has}
         path = max(able, key=lambda each: len(wanted & able[each]))
         return path, [_spelled(text, able[path]) for text in texts]
+
+
+def latin() -> Path:
+    """A font that comes with matplotlib, so that there is always one."""
+    import matplotlib  # half a second, which whoever asks for help need not wait
+
+    return Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
 def _spelled(text: str, known: set[str]) -> str:

@@ -19,10 +19,11 @@ from model.ensemble import Ensemble
 from model.packing import pack
 from model.training import calibration, report
 from model.training.calibration import Choice
+from model.training.choices import Storage
 from model.training.dataset import Dataset
 from model.training.errors import DataError, ExportError
 from model.training.evaluation import Floats, Images, Indexes, Rule, answers_of
-from model.training.freeze import Storage, freeze
+from model.training.freeze import freeze
 from model.training.labels import ISNULL
 from model.training.parity import (
     LEAST_AGREEMENT,

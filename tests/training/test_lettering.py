@@ -8,7 +8,7 @@ from fontTools.ttLib import TTFont
 from matplotlib import font_manager
 
 from model.training.errors import DataError
-from model.training.lettering import LATIN, Lettering
+from model.training.lettering import Lettering, latin
 
 
 def characters(font: Path | str) -> set[str]:
@@ -19,7 +19,7 @@ def characters(font: Path | str) -> set[str]:
 def test_the_font_that_has_most_of_the_characters_is_taken(tmp_path: Path) -> None:
     other = shutil.copy(font_manager.findfont("STIXGeneral"), tmp_path / "other.ttf")
     (tmp_path / "damaged.ttf").write_bytes(b"no font")
-    rare = sorted(characters(other) - characters(LATIN))[:3]
+    rare = sorted(characters(other) - characters(latin()))[:3]
 
     path, texts = Lettering(tmp_path).best(["A", *rare])
 
@@ -28,7 +28,7 @@ def test_the_font_that_has_most_of_the_characters_is_taken(tmp_path: Path) -> No
 
 
 def test_what_the_font_lacks_is_spelled_as_a_code_point(tmp_path: Path) -> None:
-    shutil.copy(LATIN, tmp_path / "only.ttf")
+    shutil.copy(latin(), tmp_path / "only.ttf")
 
     _, texts = Lettering(tmp_path).best(["德 -> A", "\t"])
 
@@ -38,10 +38,10 @@ def test_what_the_font_lacks_is_spelled_as_a_code_point(tmp_path: Path) -> None:
 def test_a_font_without_plain_letters_is_passed_over(tmp_path: Path) -> None:
     signs = font_manager.findfont("STIXSizeOneSym")
     shutil.copy(signs, tmp_path / "signs.ttf")
-    rare = sorted(characters(signs) - characters(LATIN))
+    rare = sorted(characters(signs) - characters(latin()))
 
     assert Lettering(tmp_path).best(rare)[0] == tmp_path / "signs.ttf"
-    assert Lettering(tmp_path).best([*rare, "A"])[0] == LATIN
+    assert Lettering(tmp_path).best([*rare, "A"])[0] == latin()
 
 
 def test_a_folder_without_fonts_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The command line of training: one module for each command."""
+"""The command line of training: one module for each command.
+
+A command imports what it runs when it runs: whoever asks for help waits for no framework.
+"""
 
 import argparse
 from types import ModuleType

@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from model.training import average
-
 HELP = "make one member the mean of several of the same descent"
 
 
@@ -18,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the member."""
+    from model.training import average
+
     shares = arguments.shares or [1.0] * len(arguments.members)
     average.average(arguments.members, shares, arguments.out)
     print(f"The mean of {len(shares)} members is in {arguments.out}")

@@ -4,8 +4,6 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from model.training import recalibration
-
 HELP = "choose a bundle's order, early exits and thresholds anew"
 
 
@@ -26,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the bundle."""
+    from model.training import recalibration
+
     out = arguments.out or arguments.bundle
     with tempfile.TemporaryDirectory() as scratch:
         cache = arguments.cache or Path(scratch)

@@ -11,9 +11,6 @@ from pathlib import Path
 from model.bundle import Bundle
 from model.training import doubts
 from model.training.lettering import Lettering
-from model.training.predictions import predict
-from model.training.recalibration import load_for
-from model.training.teacher import chosen
 
 HELP = "list the labels that a bundle contradicts"
 
@@ -44,6 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the list and the contact sheet, and say how many there are."""
+    from model.training.predictions import predict
+    from model.training.recalibration import load_for
+    from model.training.teacher import chosen
+
     bundle, out = Bundle.open(arguments.bundle), arguments.out
     labels = bundle.manifest.labels
     graphs = [bundle.path(member.graph) for member in chosen(bundle, arguments.members)]

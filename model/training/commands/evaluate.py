@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from model.engines import ENGINES
-from model.training import assessment
 from model.training.lettering import Lettering
 
 HELP = "measure a bundle on labelled images"
@@ -24,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the report and show its table."""
+    from model.training import assessment
+
     lettering = Lettering(arguments.fonts)
     found = assessment.assess(
         arguments.bundle,

@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from model.training import export
-from model.training.freeze import Storage
+from model.training.choices import Storage
 from model.training.labels import read_characters
 
 HELP = "make a bundle of trained members"
@@ -33,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the bundle."""
+    from model.training import export
+
     bundle = export.export(
         arguments.runs,
         arguments.data,

@@ -10,10 +10,7 @@ import math
 from pathlib import Path
 
 from model.bundle import Bundle
-from model.training import finetune
-from model.training.finetune import Wanted, next_version
 from model.training.lettering import Lettering
-from model.training.tuner import Budget
 
 HELP = "make a better bundle out of one and labelled images"
 
@@ -56,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the bundle and what is doubted."""
+    from model.training import finetune
+    from model.training.finetune import Wanted, next_version
+    from model.training.tuner import Budget
+
     bundle, out = Bundle.open(arguments.bundle), arguments.out
     notes = arguments.notes or out.with_name(f"{out.name}-notes")
     wanted = Wanted(

@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from model.training import importing
-from model.training.foreign import SCALINGS, Output
+from model.training.choices import Output, Scaling
 from model.training.labels import read_labels
 
 HELP = "make a bundle of Keras models of your own"
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, help="input size in pixels, for models that take any")
     add(
         "--scaling",
-        choices=tuple(SCALINGS),
+        choices=get_args(Scaling),
         default="0..255",
         help="the pixels that the models expect, RGB; imagenet: less the mean of ImageNet, by its"
         " deviation (default: %(default)s)",
@@ -53,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the bundle."""
+    from model.training import importing
+
     bundle = importing.import_models(
         arguments.models,
         read_labels(arguments.labels),

@@ -2,12 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.bundle import Bundle
-from model.training import train
 from model.training.labels import read_characters
-from model.training.teacher import Teacher
-from model.training.trainer import Plan, Round
+
+if TYPE_CHECKING:
+    from model.training.trainer import Round
 
 HELP = "train the members of an ensemble on labelled images"
 
@@ -56,6 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train to the end of the plan."""
+    from model.training import train
+    from model.training.teacher import Teacher
+    from model.training.trainer import Plan
+
     plan = Plan(
         arguments.rounds,
         batch=arguments.batch,
@@ -80,8 +85,10 @@ def run(arguments: argparse.Namespace) -> None:
     )
 
 
-def _rounds(text: str) -> tuple[Round, ...]:
+def _rounds(text: str) -> "tuple[Round, ...]":
     """`64x9+96x5,96x3`: two rounds, the first of two phases; input size in pixels, epochs."""
+    from model.training.trainer import Round
+
     try:
         rounds = tuple(
             Round(tuple((int(a), int(b)) for a, b in (part.split("x") for part in each.split("+"))))
