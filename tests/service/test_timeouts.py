@@ -20,6 +20,9 @@ from workers.contract.readiness import Rate
 
 CALLERS = 2_000
 
+# Connections to Redis that a front keeps at most; requests that come in turn may not need all.
+POOL = 16
+
 # A machine under load takes some of it to let them all in.
 PATIENCE_S = 25
 
@@ -104,9 +107,9 @@ def test_two_thousand_timeouts_leave_nothing_behind(forgetful: Service) -> None:
     assert asyncio.run(post_all(forgetful.port, bodies, wait_s=PATIENCE_S)) == {504: CALLERS}
 
     after = footprint(forgetful)
-    assert after["clients"] <= before["clients"]
+    assert after["clients"] <= before["clients"] + POOL
     assert after["channels"] == before["channels"] == 1
-    assert after["files"] <= before["files"] + 2
+    assert after["files"] <= before["files"] + POOL + 2
     assert after["memory_mb"] <= before["memory_mb"] * 1.05
 
     forgetful.workers.resume()
