@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell test -x $(BIN)/python && echo $(BIN)/python || echo python3)
 ENVIRONMENT = $(PYTHON) deploy/environment.py
 
-.PHONY: run test one lint lock clean help python
+.PHONY: run test one lint lock digests clean help python
 
 run: python  ## serve on this machine until Ctrl-C
 	@$(ENVIRONMENT) run
@@ -32,6 +32,13 @@ lock:  ## pin everything that setup.cfg pulls in
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet -e '.[web,worker,flower,run,redis,training,bench,test]'
 	$(VENV)/lock/bin/python -m pip freeze --exclude-editable > constraints.txt
+
+# By digest, what was tried is what runs; by tag, repairs come by themselves.
+digests:  ## lines for .env that pin the base images of the containers to what they are today
+	@sed -nE 's/.*\$$\{([A-Z]+_IMAGE):-([^}]+)\}.*/\1 \2/p' docker-compose.yml | while read -r name image; do \
+	    docker pull --quiet "$$image" >&2 && \
+	    echo "$$name=$$image@$$(docker image inspect --format '{{index .RepoDigests 0}}' "$$image" | cut -d@ -f2)"; \
+	done
 
 clean:  ## remove the environment
 	rm -rf $(VENV)

@@ -29,6 +29,7 @@ from typing import IO, Any
 import psutil
 
 from deploy.ports import chosen_port, free_port
+from workers.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"
@@ -119,7 +120,7 @@ def service_environment(state: Path, redis: str, web_port: int, flower_port: int
     redis_port, redis_password = free_port(), secrets.token_hex(24)
     defaults = {
         "REDIS_MAXMEMORY": "384mb",
-        "WORKER_PROCESSES": str(len(os.sched_getaffinity(0))),
+        "WORKER_PROCESSES": str(usable_cores()),
     }
     ours = {
         "STATE": str(state),
