@@ -19,6 +19,7 @@ import pytest
 import redis
 import requests
 
+from deploy import run as run_script
 from tests.redis_process import free_port
 from tests.service_process import ROOT, SAMPLE, SAMPLE_ANSWER, another_image, end, request_body
 
@@ -221,6 +222,15 @@ def test_its_redis_obeys_nobody_else_and_administers_for_nobody(run: Run) -> Non
     secret = run.redis_url().partition(":")[2].partition("@")[0].rpartition(":")[2]
     for process in [run.process, *run.process.children(recursive=True)]:
         assert secret not in " ".join(process.cmdline())
+
+
+def test_there_are_as_many_worker_processes_as_the_container_has_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WORKER_PROCESSES", raising=False)
+    monkeypatch.setattr(run_script, "usable_cores", lambda: 3)
+    environment = run_script.service_environment(tmp_path, "redis-server", 1, 2)
+    assert environment["WORKER_PROCESSES"] == "3"
 
 
 @pytest.mark.parametrize(
