@@ -95,12 +95,13 @@ def footprint(service: Service) -> dict[str, int]:
 @pytest.mark.usefixtures("many_sockets")
 def test_two_thousand_timeouts_leave_nothing_behind(forgetful: Service) -> None:
     """Given stopped workers, when 2,000 requests time out at once and their callers give up."""
-    warm = [request_body() for _ in range(CALLERS)]
-    asyncio.run(post_all(forgetful.port, warm, wait_s=30))
     for process in forgetful.worker_processes():
         process.suspend()
     forgetful.workers.suspend()
     believe_in_workers(forgetful)
+    # As many at once as later: the front holds by then what so many need.
+    warm = [request_body() for _ in range(CALLERS)]
+    asyncio.run(post_all(forgetful.port, warm, wait_s=PATIENCE_S))
     before = footprint(forgetful)
 
     bodies = [request_body() for _ in range(CALLERS)]
