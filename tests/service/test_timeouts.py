@@ -32,8 +32,8 @@ BELIEVED = Rate(images=1_000, image_bytes=1e9)
 
 @pytest.fixture
 def forgetful(tmp_path: Path) -> Iterator[Service]:
-    """A service that believes in its workers for a minute after they have stopped."""
-    with Service(tmp_path, READY_WITHIN_MS="60000", LEASE_MS="60000") as running:
+    """A service that believes in its workers for minutes after they have stopped."""
+    with Service(tmp_path, READY_WITHIN_MS="300000", LEASE_MS="300000") as running:
         running.start()
         yield running
 
