@@ -24,7 +24,7 @@ CALLERS = 2_000
 POOL = 16
 
 # A machine under load takes some of it to let them all in.
-PATIENCE_S = 25
+PATIENCE_S = 15
 
 # What is believed of the stopped workers: so fast that two thousand could be answered in that time.
 BELIEVED = Rate(images=1_000, image_bytes=1e9)
@@ -65,6 +65,13 @@ async def post_all(port: int, bodies: list[dict[str, Any]], wait_s: float) -> Co
     return Counter(await asyncio.gather(*(post(port, body, wait_s) for body in bodies)))
 
 
+def stop_workers(service: Service) -> None:
+    """The parent too, which else puts others in their place."""
+    service.workers.suspend()
+    for process in service.worker_processes():
+        process.suspend()
+
+
 def believe_in_workers(service: Service) -> None:
     """Whatever a machine under load has made of them."""
     redis = service.redis.client
@@ -95,9 +102,7 @@ def footprint(service: Service) -> dict[str, int]:
 @pytest.mark.usefixtures("many_sockets")
 def test_two_thousand_timeouts_leave_nothing_behind(forgetful: Service) -> None:
     """Given stopped workers, when 2,000 requests time out at once and their callers give up."""
-    for process in forgetful.worker_processes():
-        process.suspend()
-    forgetful.workers.suspend()
+    stop_workers(forgetful)
     believe_in_workers(forgetful)
     # As many at once as later: the front holds by then what so many need.
     warm = [request_body() for _ in range(CALLERS)]
@@ -124,8 +129,7 @@ def test_a_thousand_wait_and_the_next_caller_is_served_meanwhile(forgetful: Serv
     """Given 1,000 that wait for the stopped workers, a kept answer still comes at once."""
     kept = request_body()
     forgetful.post(kept)
-    for process in forgetful.worker_processes():
-        process.suspend()
+    stop_workers(forgetful)
     believe_in_workers(forgetful)
 
     async def one_more() -> int:

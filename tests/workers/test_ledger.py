@@ -567,6 +567,17 @@ def test_an_image_goes_by_itself_when_it_is_dropped_after(desk: Desk) -> None:
     assert 0 < desk.redis.pttl(keys.image(desk.entry())) <= DROP_MS + 1_000
 
 
+def test_a_copy_brings_the_image_that_its_request_has_outlived(desk: Desk) -> None:
+    """Given a line that stood still, its images gone by themselves."""
+    desk.arrive()
+    desk.redis.delete(keys.image(desk.entry()))
+    assert desk.arrive(send=False) is Verdict.IMAGE
+    assert desk.arrive() is Verdict.JOINED
+    assert desk.images() == {"all": 64, "wanted": 64}
+    assert desk.pick_up() is Permission.RUN
+    assert desk.turn.image == IMAGE.encode()
+
+
 def test_what_nobody_waits_for_makes_room_for_what_somebody_does(desk: Desk) -> None:
     """The oldest first, and the re-send of one whose image has gone brings it again."""
     room = ROOM._replace(image_bytes=250_000)
@@ -607,6 +618,8 @@ def test_an_image_need_not_be_sent_when_it_is_not_wanted(desk: Desk) -> None:
 def test_the_hurried_go_before_the_patient(desk: Desk) -> None:
     for uuid in ("patient-1", "patient-2", "patient-3"):
         desk.arrive(uuid, wait_ms=30_000)
+        # What is due in the same millisecond is in no order.
+        desk.pass_ms(1)
     desk.arrive("hurried")
     picked = []
     for _ in range(4):

@@ -93,6 +93,19 @@ local function want()
   end
 end
 
+-- Returns what the request is if its image is neither there nor can be stored.
+local function without_image(before)
+  if redis.call('EXISTS', image_of(entry)) == 1 then
+    even_when_full()
+  elseif not sent then
+    return {'image'}
+  elseif not make_room(size, most_bytes) then
+    return {'full', before}
+  else
+    return store(entry, image, drop_after, true)
+  end
+end
+
 if known then
   local in_line = state == 'queued' and redis.call('ZSCORE', LINE, waits)
   if lease_until <= now and state == 'queued' then
@@ -106,6 +119,11 @@ if known then
   end
   if lease_until > now then
     even_when_full()
+    -- One that has stood in line beyond its time has outlived its image.
+    local refused = state == 'queued' and without_image(waiting())
+    if refused then
+      return refused
+    end
     want()
     if in_line and due < tonumber(due_before) then
       redis.call('ZADD', LINE, due, waits)
@@ -134,17 +152,9 @@ if before >= most or (before >= always and takes_ms >= within_ms) then
   return {'full', before}
 end
 
-if redis.call('EXISTS', image_of(entry)) == 1 then
-  even_when_full()
-elseif not sent then
-  return {'image'}
-elseif not make_room(size, most_bytes) then
-  return {'full', before}
-else
-  local refused = store(entry, image, drop_after, true)
-  if refused then
-    return refused
-  end
+local refused = without_image(before)
+if refused then
+  return refused
 end
 redis.call('HSET', entry, 'fingerprint', fingerprint, 'state', 'queued', 'message', message,
   'due', due, 'sent', now, 'lease_until', now + lease_ms, 'attempts', attempts or 0,
