@@ -27,6 +27,7 @@ from bench.scenarios import (
     large,
     memory,
     round_trip,
+    soak,
     steady,
     storm,
     table,
@@ -35,7 +36,7 @@ from bench.session import OURS, Session, engines_of
 from deploy.run import ROOT
 from model.errors import ModelError
 
-_MODULES = (steady, storm, burst, duplicates, table, memory, round_trip, large)
+_MODULES = (steady, storm, burst, duplicates, table, memory, round_trip, large, soak)
 SCENARIOS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in _MODULES}
 
 

@@ -30,12 +30,15 @@ class Patience:
 
     A status of 400 or more is a reply, and the end of that uuid: the contest's caller counts it as
     a failure. A broken connection is none; the next copy leaves when its limit is over.
+
+    ``insists``: a 503 is none either.
     """
 
     limit_ms: int = 1_000
     resends: int = 2
     prefer: bool = False
     fresh: bool = False
+    insists: bool = False
 
     @property
     def header(self) -> str:
@@ -106,7 +109,7 @@ class Caller:
     def __init__(self, url: str, patience: Patience) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._connections = Connections(host, port)
+        self._connections = Connections(host, port, fresh=patience.fresh)
         self._patience = patience
         self._head = (
             f"POST {parts.path.rstrip('/')}/inference HTTP/1.1\r\nHost: {host}:{port}\r\n"
@@ -189,8 +192,10 @@ class _Attempt:
         self._give_up = _nothing  # the connection may be another's by now
         if reply is None or took_ms > self._caller._patience.limit_ms:
             return  # the clock goes on
-        self._limit.cancel()
         self._copy.status, self._copy.took_ms = reply.status, took_ms
+        if reply.status == HTTPStatus.SERVICE_UNAVAILABLE and self._caller._patience.insists:
+            return
+        self._limit.cancel()
         _note(self._record, reply)
         if self._record.answer is not None:
             self._record.took_ms = took_ms + (self._due_s - self._first_due_s) * 1000

@@ -105,10 +105,13 @@ class Connection(asyncio.Protocol):
 
 
 class Connections:
-    """As many connections to one server as there are requests under way."""
+    """As many connections to one server as there are requests under way.
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    ``fresh``: none is used twice.
+    """
+
+    def __init__(self, host: str, port: int, *, fresh: bool = False) -> None:
+        self._host, self._port, self._fresh = host, port, fresh
         self._loop = asyncio.get_running_loop()
         self._idle: deque[Connection] = deque()
         self._opening: set[asyncio.Task[None]] = set()
@@ -126,6 +129,9 @@ class Connections:
 
     def give_back(self, connection: Connection) -> None:
         """A reply has been read to its end."""
+        if self._fresh:
+            connection.drop()
+            return
         connection.idle_since_s = self._loop.time()
         self._idle.append(connection)
         # A server may count idle connections among those that it can bear.

@@ -25,9 +25,11 @@ class Processes:
         self._log_path = log
         self._log = log.open("ab")
         self._parts: dict[str, psutil.Popen] = {}
+        self._commands: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
 
     def start(self, part: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a program from the repository's root; what it prints goes to the log."""
+        self._commands[part] = command, environment
         self._parts[part] = psutil.Popen(
             list(command),
             cwd=ROOT,
@@ -37,6 +39,21 @@ class Processes:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def restart(self, part: str) -> None:
+        """End a program as its supervisor would, and start it as it was."""
+        process = self._parts[part]
+        command, environment = self._commands[part]
+        process.terminate()
+        process.wait(_STOP_WITHIN_S)
+        self.start(part, command, environment)
+
+    def kill_child(self, part: str) -> None:
+        """SIGKILL to the youngest child of a part, if it has any."""
+        children = self._parts[part].children()
+        if children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                max(children, key=psutil.Process.create_time).kill()
 
     def require_alive(self) -> None:
         """Raise TargetUnavailable, with the end of the log, when a program has ended."""

@@ -51,7 +51,8 @@ def create_app(clock: Clock = wall_clock_ms) -> Flask:
     listener = Listener(redis, moved, outages)
     metrics = Metrics(latest)
     lobby = Lobby(_SEATS)
-    turnstile = Turnstile(Acquaintance(ledger), metrics, settings, clock)
+    acquaintance = Acquaintance(ledger)
+    turnstile = Turnstile(acquaintance, metrics, settings, clock)
     dispatcher = Dispatcher(ledger, listener, latest, outages, turnstile, settings, clock)
 
     app = Flask(__name__)
@@ -62,7 +63,7 @@ def create_app(clock: Clock = wall_clock_ms) -> Flask:
     app.register_blueprint(health_blueprint(latest))
     app.register_blueprint(metrics.blueprint())
     # For the door, which is outside of Flask.
-    app.extensions["lobby"], app.extensions["turnstile"] = lobby, turnstile
+    app.extensions.update(lobby=lobby, turnstile=turnstile, acquaintance=acquaintance)
 
     latest.start()
     listener.start()

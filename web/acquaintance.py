@@ -5,6 +5,8 @@ In a storm every call asks. One at a time, the questions alone would cost more t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gevent
 from gevent.event import AsyncResult
 from redis import RedisError
@@ -31,14 +33,18 @@ class Acquaintance:
             gevent.spawn(self._ask)
         return bool(answer.get())
 
+    def known(self, uuids: Sequence[str]) -> set[str]:
+        """Those for which something is kept or under way; none when Redis does not say."""
+        try:
+            return self._ledger.known(uuids) if uuids else set()
+        except RedisError:
+            return set()
+
     def _ask(self) -> None:
         while self._asked:
             gevent.sleep(_GATHER_S)
             asked, self._asked = self._asked, {}
-            try:
-                known = self._ledger.known(list(asked))
-            except RedisError:
-                known = set()
+            known = self.known(list(asked))
             for uuid, answer in asked.items():
                 answer.set(uuid in known)
         self._asking = False

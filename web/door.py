@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -15,9 +16,11 @@ import gevent
 from gunicorn.http import errors, get_parser
 from gunicorn.workers.ggevent import GeventWorker
 
+from web.acquaintance import Acquaintance
 from web.arrival import arrival
 from web.glance import Glance
 from web.lobby import Lobby
+from web.porter import Porter
 from web.problems import OfHttp, Problem, reply
 from web.turnstile import Turnstile
 
@@ -48,15 +51,27 @@ class Door(GeventWorker):
         return turnstile
 
     @property
+    def _acquaintance(self) -> Acquaintance:
+        acquaintance: Acquaintance = self.wsgi.extensions["acquaintance"]
+        return acquaintance
+
+    @property
     def _lobby(self) -> Lobby:
         lobby: Lobby = self.wsgi.extensions["lobby"]
         return lobby
 
-    def handle(self, listener: Any, client: socket.socket, addr: Any) -> None:
-        """One connection, request after request."""
+    def server_class(self, listener: socket.socket, *, spawn: Any, **_: Any) -> Porter:
+        """What gunicorn starts for each socket that it listens at."""
+        handle = partial(self.handle, listener)
+        return Porter(listener, handle, spawn, self._turnstile, self._acquaintance)
+
+    def handle(
+        self, listener: Any, client: socket.socket, addr: Any, received: bytes = b""
+    ) -> None:
+        """One connection, request after request; ``received``: its first bytes, already read."""
         client.settimeout(_SILENT_S)
         try:
-            self._converse(listener.getsockname(), client, addr)
+            self._converse(listener.getsockname(), client, addr, received)
         except (StopIteration, errors.NoMoreData, OSError):
             pass  # whoever was there is gone, or has been told all
         except errors.ParseException as error:
@@ -75,8 +90,9 @@ class Door(GeventWorker):
         super().handle_exit(sig, frame)
         self._lobby.close()
 
-    def _converse(self, name: Any, client: socket.socket, addr: Any) -> None:
+    def _converse(self, name: Any, client: socket.socket, addr: Any, received: bytes) -> None:
         parser = get_parser(self.cfg, client, addr)
+        parser.unreader.unread(received)
         while glance := self._glance(client, parser):
             refusal = self._turnstile.refusal(glance, client)
             if refusal is None:

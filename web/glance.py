@@ -10,7 +10,7 @@ import gevent
 from web.prefer import preferred_wait_ms
 
 # The requests of the contest fit. What does not is looked at no further.
-_BYTES = 65_536
+LONGEST_BYTES = 65_536
 # A client may send head and body one after the other.
 _REST_WITHIN_S = 0.1
 
@@ -45,30 +45,42 @@ class Glance:
 
         Nothing depends on it but whether a kept answer is given while new requests are refused.
         """
-        self._await_rest()
         found = _UUID.search(self.data)
         return found[1].decode("utf-8", "replace") if found else None
 
     @property
     def is_whole(self) -> bool:
         """Whether the request is here to its end, and nothing of another one."""
-        head = self._head()
-        length = _LENGTH.search(head)
-        return length is not None and len(self.data) == len(head) + int(length[1])
+        return len(self.data) == self._whole_bytes()
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether more of it is to come, of a request that is looked at to its end."""
+        whole = self._whole_bytes()
+        if whole is None:
+            return _END_OF_HEAD not in self.data
+        return len(self.data) < whole <= LONGEST_BYTES
 
     @property
     def is_last(self) -> bool:
         """Whether the connection must end with this request when its body is not read."""
         return not self.is_whole or _LAST.search(self._head()) is not None
 
-    def _head(self) -> bytes:
-        end = self.data.find(_END_OF_HEAD)
-        return self.data if end < 0 else self.data[: end + len(_END_OF_HEAD)]
-
-    def _await_rest(self) -> None:
+    def await_rest(self) -> None:
+        """Read on for a moment."""
         with gevent.Timeout(_REST_WITHIN_S, False):
-            while not self.is_whole and len(self.data) < _BYTES:
-                more = self._connection.recv(_BYTES)
+            while not self.is_whole and len(self.data) < LONGEST_BYTES:
+                more = self._connection.recv(LONGEST_BYTES)
                 if not more:
                     return
                 self.data += more
+
+    def _whole_bytes(self) -> int | None:
+        """How long the request says it is, head included."""
+        head = self._head()
+        length = _LENGTH.search(head)
+        return None if length is None else len(head) + int(length[1])
+
+    def _head(self) -> bytes:
+        end = self.data.find(_END_OF_HEAD)
+        return self.data if end < 0 else self.data[: end + len(_END_OF_HEAD)]

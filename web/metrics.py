@@ -48,7 +48,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "punctual_response_seconds",
-            "Time from arrival to reply of POST /inference.",
+            "Time from arrival to reply of POST /inference, of those that were let in.",
             ("source",),
             buckets=_BUCKETS_S,
             registry=own,
@@ -69,6 +69,10 @@ class Metrics:
         """Account for one reply; ``problem`` is the type of its problem, empty without one."""
         self._answers.labels(str(status), source, problem).inc()
         self._seconds.labels(source).observe(took_ms / 1000)
+
+    def count_refusals(self, status: int, problem: str, count: int) -> None:
+        """Account for replies of the door, which nobody has timed."""
+        self._answers.labels(str(status), "none", problem).inc(count)
 
     def blueprint(self) -> Blueprint:
         """``GET /metrics``."""

@@ -34,13 +34,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--levels", type=float, nargs="+", default=[0.5, 1, 2, 4, 8], help="multiples of C")
     add("--seconds", type=float, default=20, help="of each storm")
     add("--fresh", action="store_true", help="a connection of its own for each copy")
+    add("--insist", action="store_true", help="send again, a second later, also what was refused")
     add("--full-accuracy", action="store_true", help="read what was answered in full, afterwards")
     add("--calm", type=float, default=60, help="seconds after which recovery is not waited for")
 
 
 def patience(options: Namespace) -> Patience:
-    """The contest's."""
-    return Patience(fresh=options.fresh)
+    """The contest's, unless it insists."""
+    return Patience(fresh=options.fresh, insists=options.insist)
 
 
 def measure(load: Load, options: Namespace) -> Measured:

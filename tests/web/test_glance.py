@@ -63,6 +63,7 @@ def test_the_rest_of_a_request_that_comes_in_two_parts_is_awaited() -> None:
     with front, caller:
         caller.sendall(BODY)
         seen = Glance(front, HEAD + b"\r\n")
+        seen.await_rest()
         assert seen.uuid == "abc"
         assert seen.is_whole
 

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from web import turnstile as module
 from web.arrival import Arrival
@@ -131,3 +132,48 @@ def test_other_paths_go_in(world: World) -> None:
         world.turnstile.refusal(Glance(connection, b"GET /livez HTTP/1.1\r\n\r\n"), connection)
         is None
     )
+
+
+def glance_of(head: str = ORDINARY) -> Glance:
+    return Glance(Mock(spec=socket.socket), f"POST /inference HTTP/1.1\r\n{head}\r\n".encode())
+
+
+def test_who_has_just_come_is_refused_as_the_latest_was_but_for_one_that_asks(world: World) -> None:
+    full = LineFull(3)
+    world.turnstile.note(full, 900)
+    assert world.turnstile.shut_to(glance_of(), 900, 0) is full
+    assert world.turnstile.shut_to(glance_of(PATIENT), 10_000, 0) is None
+    world.now_ms += 50
+    assert world.turnstile.shut_to(glance_of(), 900, 0) is None
+    assert world.turnstile.shut_to(glance_of(), 900, 0) is full
+
+
+def test_nobody_comes_in_who_would_wait_too_long_for_a_turn(world: World) -> None:
+    """Given turns that end every 10 ms, whoever stands behind 24 others waits for 240 ms."""
+    opens = Event()
+
+    def visit() -> None:
+        world.call()
+        opens.wait()
+        world.now_ms += 10
+        world.turnstile.is_in()
+
+    crowd = [gevent.spawn(visit) for _ in range(100)]
+    gevent.sleep(0.01)
+    opens.set()
+    gevent.joinall(crowd, timeout=5)
+    assert world.turnstile.shut_to(glance_of(), 900, ahead=20) is None
+    assert isinstance(world.turnstile.shut_to(glance_of(), 900, ahead=24), FrontBusy)
+    # Of less time, less is to be waited for.
+    assert isinstance(world.turnstile.shut_to(glance_of(), 400, ahead=12), FrontBusy)
+
+
+def test_the_front_is_shut_for_a_moment_when_it_gets_round_to_calls_too_late(world: World) -> None:
+    one: Any = Mock(spec=socket.socket)
+    assert not world.turnstile.is_shut
+    world.age_ms = 1_000
+    assert world.turnstile.left_ms(glance_of(), one) == -100
+    assert world.turnstile.is_shut
+    assert world.turnstile.left_ms(glance_of(PATIENT), one) == 9_000
+    world.now_ms += 500
+    assert not world.turnstile.is_shut

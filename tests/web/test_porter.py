@@ -1,0 +1,135 @@
+"""Whom the porter lets in and whom it refuses, over real connections."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import Mock
+
+import gevent
+import pytest
+from gevent.pool import Pool
+from gevent.socket import create_connection
+
+from web.porter import Porter
+from web.problems import LineFull, Problem
+
+
+class World:
+    """A porter, and who stands behind it: each connection that was let in, with its first bytes."""
+
+    def __init__(self) -> None:
+        self.problem: Problem | None = LineFull(3)
+        self.known: set[str] = set()
+        self.let_in: list[bytes] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
+        self.turnstile = Mock(is_shut=True)
+        self.turnstile.shut_to = lambda *_: self.problem
+        self.turnstile.left_ms.return_value = 900
+        acquaintance = Mock(known=lambda uuids: self.known & set(uuids))
+        self.pool = Pool(4)
+        self.porter = Porter(self.listener, self.handle, self.pool, self.turnstile, acquaintance)
+        self.porter.start()
+
+    def handle(self, connection: Any, _: Any, received: bytes = b"") -> None:
+        self.let_in.append(received or connection.recv(65_536))
+        connection.sendall(b"let in")
+
+    def call(self, *parts: str, pause_s: float = 0) -> bytes:
+        """All that comes back until the connection is closed."""
+        with gevent.Timeout(5), create_connection(self.listener.getsockname()) as connection:
+            for part in parts:
+                connection.sendall(part.encode())
+                gevent.sleep(pause_s)
+            reply = b""
+            while more := connection.recv(65_536):
+                reply += more
+            return reply
+
+
+def request(uuid: str = "new", length: int = 0) -> str:
+    body = f'{{"esun_uuid": "{uuid}"}}'
+    return f"POST /inference HTTP/1.1\r\nContent-Length: {length or len(body)}\r\n\r\n{body}"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    one = World()
+    yield one
+    one.porter.stop(timeout=1)
+    one.listener.close()
+
+
+def test_a_call_is_refused_by_its_name_and_the_connection_ends(world: World) -> None:
+    reply = world.call(request("abc"))
+    assert reply.startswith(b"HTTP/1.1 503 ")
+    assert b'"esun_uuid": "abc"' in reply
+    assert b"Connection: close\r\n" in reply
+    assert world.let_in == []
+    world.turnstile.account.assert_called_once_with(world.problem, 1)
+
+
+def test_a_lot_is_refused_call_by_call(world: World) -> None:
+    calls = [gevent.spawn(world.call, request(f"call-{number}")) for number in range(300)]
+    gevent.joinall(calls, timeout=10)
+    for number, call in enumerate(calls):
+        assert f'"esun_uuid": "call-{number}"'.encode() in call.value
+    assert world.let_in == []
+
+
+def test_what_is_known_is_let_in_with_all_its_bytes(world: World) -> None:
+    world.known = {"kept"}
+    assert world.call(request("kept")) == b"let in"
+    assert world.let_in == [request("kept").encode()]
+
+
+def test_a_call_that_arrives_in_parts_is_waited_for(world: World) -> None:
+    head, body = request("abc").split("\r\n\r\n")
+    assert b'"esun_uuid": "abc"' in world.call(head, "\r\n\r\n", body, pause_s=0.01)
+
+
+@pytest.mark.parametrize(
+    "sent", [request("large", 100_000), request("slow", 1_000), "GET /livez HTTP/1.1\r\n\r\n"]
+)
+def test_what_is_not_wholly_here_or_has_no_name_is_let_in(world: World, sent: str) -> None:
+    assert world.call(sent) == b"let in"
+    assert world.let_in == [sent.encode()]
+
+
+def test_who_says_nothing_is_let_in_to_the_lobby(world: World) -> None:
+    with create_connection(world.listener.getsockname()) as silent:
+        gevent.sleep(0.3)
+        assert len(world.pool) == 1
+        silent.sendall(b"late")
+        assert silent.recv(100) == b"let in"
+
+
+def test_whoever_may_ask_is_let_in(world: World) -> None:
+    world.problem = None
+    assert world.call(request()) == b"let in"
+
+
+def test_when_the_front_is_full_to_its_last_seat_callers_are_told(world: World) -> None:
+    world.problem = None
+    silent = [create_connection(world.listener.getsockname()) for _ in range(4)]
+    gevent.sleep(0.3)
+    assert b"front-busy" in world.call(request())
+    for connection in silent:
+        connection.close()
+
+
+def test_while_the_way_is_free_everybody_is_let_in_at_once(world: World) -> None:
+    world.turnstile.is_shut = False
+    assert world.call(request()) == b"let in"
+
+
+def test_whose_time_is_over_is_told_while_the_caller_is_there(world: World) -> None:
+    world.turnstile.left_ms.return_value = 0
+    assert b"front-busy" in world.call(request())
+    with create_connection(world.listener.getsockname()) as connection:
+        connection.sendall(request().encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+    assert world.let_in == []

@@ -1,0 +1,167 @@
+"""The porter: takes connections in and, while there is no room, refuses them by the lot.
+
+A greenlet, a socket of gevent's and a question to Redis for each refused call would cost more than
+many an answer. Here a lot of them shares all three.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections import deque
+from typing import Any
+
+import gevent
+from gevent import socket as gevent_socket
+from gevent.monkey import get_original
+from gevent.server import StreamServer
+
+from web.acquaintance import Acquaintance
+from web.arrival import arrival
+from web.glance import LONGEST_BYTES, Glance
+from web.problems import FrontBusy, Problem, reply
+from web.turnstile import Turnstile
+
+logger = logging.getLogger(__name__)
+
+_PlainSocket: Any = get_original("socket", "socket")
+
+# So long a lot gathers, and its calls may take to arrive wholly; so many are seen to at a time.
+_GATHER_S = 0.005
+_LOOKS = 20
+_AT_ONCE = 128
+
+
+class _Comer:
+    """A connection that was just made; ``looks`` is how often its request was looked for."""
+
+    def __init__(self, connection: Any, address: Any) -> None:
+        self.connection, self.address = connection, address
+        self.looks = 0
+        self.glance = Glance(connection, b"")
+
+    def look(self) -> bool:
+        """Take what has come of its request; whether that is all that is looked at.
+
+        Raises:
+            OSError: the caller has gone.
+        """
+        self.looks += 1
+        try:
+            data = self.connection.recv(LONGEST_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        if not data:
+            raise ConnectionResetError
+        self.glance.data += data
+        return not self.glance.is_coming
+
+
+class Porter(StreamServer):
+    """A gevent server for the connections of one front process."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        handle: Any,
+        spawn: Any,
+        turnstile: Turnstile,
+        acquaintance: Acquaintance,
+    ) -> None:
+        super().__init__(listener, handle, spawn=spawn)
+        self._turnstile = turnstile
+        self._acquaintance = acquaintance
+        self._comers: deque[_Comer] = deque()
+        self._sorts = False
+
+    def _do_read(self) -> None:
+        """The loop says that somebody has come: one is let in, or many are lined up."""
+        if not self._turnstile.is_shut:
+            super()._do_read()
+            return
+        try:
+            for _ in range(_AT_ONCE):
+                fd, address = self.socket._accept()
+                plain = _PlainSocket(self.socket.family, self.socket.type, 0, fileno=fd)
+                self._comers.append(_Comer(plain, address))
+        except OSError:
+            # Nobody more; or no more files, which whoever is let in next finds out.
+            pass
+        if self._comers and not self._sorts:
+            self._sorts = True
+            gevent.spawn(self._sort)
+
+    def _sort(self) -> None:
+        try:
+            while self._comers:
+                gevent.sleep(_GATHER_S)
+                lot = [self._comers.popleft() for _ in range(min(_AT_ONCE, len(self._comers)))]
+                self._sort_lot(lot)
+        except Exception:
+            logger.exception("unexpected error of the porter")
+        finally:
+            self._sorts = False
+
+    def _sort_lot(self, lot: list[_Comer]) -> None:
+        refused: dict[Problem, dict[_Comer, str]] = {}
+        let_in = given_up = 0
+        for comer in lot:
+            try:
+                is_here = comer.look()
+            except OSError:
+                comer.connection.close()
+                continue
+            glance = comer.glance
+            if not is_here and comer.looks <= _LOOKS:
+                self._comers.append(comer)
+                continue
+            left_ms = self._turnstile.left_ms(glance, comer.connection)
+            if glance.asks_inference and left_ms <= 0:
+                self._send_away(comer)
+                given_up += 1
+                continue
+            problem, uuid = self._turnstile.shut_to(glance, left_ms, let_in), glance.uuid
+            if problem is None or uuid is None or not glance.is_whole:
+                self._let_in(comer)
+                let_in += 1
+            else:
+                refused.setdefault(problem, {})[comer] = uuid
+        for problem, comers in refused.items():
+            self._refuse_unknown(problem, comers)
+        if given_up:
+            self._turnstile.account(FrontBusy(), given_up)
+
+    def _refuse_unknown(self, problem: Problem, comers: dict[_Comer, str]) -> None:
+        known = self._acquaintance.known(list(comers.values()))
+        strangers = 0
+        for comer, uuid in comers.items():
+            if uuid in known:
+                self._let_in(comer)
+            else:
+                self._refuse(comer, problem, uuid)
+                strangers += 1
+        self._turnstile.account(problem, strangers)
+
+    def _let_in(self, comer: _Comer) -> None:
+        """The door goes on with it, from the first byte."""
+        if self.full():
+            self._refuse(comer, FrontBusy(), None)
+            return
+        family, kind = self.socket.family, self.socket.type
+        connection = gevent_socket.socket(family, kind, 0, fileno=comer.connection.detach())
+        self.do_handle(connection, comer.address, comer.glance.data)
+
+    def _send_away(self, comer: _Comer) -> None:
+        """Its time is over; most of them have given up."""
+        if arrival(comer.connection).hung_up:
+            comer.connection.close()
+        else:
+            self._refuse(comer, FrontBusy(), None)
+
+    @staticmethod
+    def _refuse(comer: _Comer, problem: Problem, uuid: str | None) -> None:
+        """Its request was read to the end, so that closing does not take the reply away."""
+        with contextlib.suppress(OSError):  # the caller has gone
+            comer.connection.send(reply(problem, uuid, close=True), socket.MSG_DONTWAIT)
+        comer.connection.close()
