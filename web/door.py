@@ -14,6 +14,7 @@ from typing import Any
 
 import gevent
 from gunicorn.http import errors, get_parser
+from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from web.acquaintance import Acquaintance
@@ -89,6 +90,13 @@ class Door(GeventWorker):
         """SIGTERM: whoever has asked nothing is not waited for."""
         super().handle_exit(sig, frame)
         self._lobby.close()
+
+    def handle_request(self, *call: Any) -> bool:
+        """One request; whether another one may follow over its connection.
+
+        gevent's own way says nothing, and goes on with connections that are to end.
+        """
+        return bool(AsyncWorker.handle_request(self, *call))
 
     def _converse(self, name: Any, client: socket.socket, addr: Any, received: bytes) -> None:
         parser = get_parser(self.cfg, client, addr)

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,21 @@ def test_whatever_is_no_http_gets_a_problem_document(
     assert head.startswith(b"HTTP/1.1 %d " % status), head
     assert b"\r\nContent-Type: application/problem+json" in head
     assert json.loads(body)["status"] == status
+
+
+@pytest.mark.parametrize("padding", [0, 50_000, 900_000])
+def test_a_connection_carries_one_request_after_the_other(door: Service, padding: int) -> None:
+    connection = HTTPConnection("127.0.0.1", door.port, timeout=10)
+    # A closed one would be opened anew, unnoticed.
+    connection.auto_open = 0
+    connection.connect()
+    for _ in range(3):
+        body = json.dumps({**request_body(), "padding": "A" * padding})
+        connection.request("POST", "/inference", body, {"Content-Type": "application/json"})
+        with connection.getresponse() as reply:
+            assert reply.status == 200
+            assert json.load(reply)["answer"] == SAMPLE_ANSWER
+    connection.close()
 
 
 def test_a_compressed_body_is_told_by_its_header(door: Service) -> None:
