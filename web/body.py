@@ -17,9 +17,9 @@ _WITHIN_S = 10.0
 _AT_ONCE_BYTES = 96_000_000
 _TURN_EVERY_S = 0.01
 
-_BLOCK_BYTES = 65_536
+_BLOCK_BYTES = 262_144
 # Of a body that is too large, 64 MiB are read away before the caller is told.
-_DRAINED_BLOCKS = 1_024
+_DRAINED_BLOCKS = 256
 
 _CUT_OFF = "The body did not arrive whole. Send the request again."
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import binascii
 import codecs
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
+import pybase64
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
@@ -92,7 +92,7 @@ class InferenceRequest:
 
 
 def _json(body: bytes) -> Any:
-    if sum(body.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
+    if sum(_occurrences(body, mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
         raise NotJson(
             f"The body has over {_MAX_VALUES:,} values. Send an object with esun_uuid, "
             "esun_timestamp, image and retry."
@@ -104,6 +104,14 @@ def _json(body: bytes) -> Any:
             f"The body cannot be read as JSON ({error}). Send an object with esun_uuid, "
             "esun_timestamp, image and retry."
         ) from error
+
+
+def _occurrences(body: bytes, mark: bytes) -> int:
+    """How often, or that it is too often; ``bytes.count`` takes ten times as long."""
+    count, at = 0, body.find(mark)
+    while at >= 0 and count <= _MAX_VALUES:
+        count, at = count + 1, body.find(mark, at + 1)
+    return count
 
 
 def _fields(document: dict[str, Any]) -> _Fields:
@@ -118,12 +126,14 @@ def _fields(document: dict[str, Any]) -> _Fields:
 
 
 def _base64(text: str) -> bytes:
-    # Wrapped lines are base64 as MIME writes it.
-    packed = text.replace("\n", "").replace("\r", "")
+    # Wrapped lines are base64 as MIME writes it. To look costs less than to replace nothing.
+    for end in "\n\r":
+        if end in text:
+            text = text.replace(end, "")
     try:
-        return binascii.a2b_base64(packed, strict_mode=True)
-    except ValueError as error:  # binascii.Error is one, and so is what is not ASCII
+        return pybase64.b64decode(text, validate=True)
+    except ValueError as error:
         raise FieldInvalid(
-            f"image: not base64 ({error}). Encode the file's bytes as standard, padded base64, "
+            "image: not base64. Encode the file's bytes as standard base64, padded with =, "
             "without a data: prefix."
         ) from error
