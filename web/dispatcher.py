@@ -24,7 +24,7 @@ from web.problems import (
 )
 from web.settings import WebSettings
 from web.status import LatestStatus
-from web.turnstile import Turnstile
+from web.turnstile import SMALL_BYTES, Turnstile
 from web.wire import InferenceRequest
 from workers.contract.clock import Clock, Deadlines
 from workers.contract.ledger import Admission, Ledger, Room, Verdict
@@ -42,9 +42,6 @@ _ALWAYS_PER_WORKER = 2
 
 # Of workers of which nothing is known.
 _NEVER_US = 1e12
-
-# Larger images are sent to the ledger when it wants them: most copies and refusals need none.
-_SENT_ALONG_BYTES = 32_000
 
 
 class Source(StrEnum):
@@ -140,7 +137,8 @@ class Dispatcher:
 
     def _admit(self, request: InferenceRequest, deadlines: Deadlines, *, waits: bool) -> Admission:
         """Ask the ledger what the request is, which puts it in line if it is new."""
-        small = request.size <= _SENT_ALONG_BYTES
+        # Large images are sent when they are wanted: most copies and refusals need none.
+        small = request.size <= SMALL_BYTES
         admission = self._ask(request, deadlines, request.image if small else None)
         if admission.image_wanted and request.image is not None and not small:
             admission = self._ask(request, deadlines, request.image)

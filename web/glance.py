@@ -62,6 +62,11 @@ class Glance:
         return len(self.data) < whole <= LONGEST_BYTES
 
     @property
+    def is_large(self) -> bool:
+        """Whether it is longer than what is looked at, or does not say how long it is."""
+        return (self._whole_bytes() or LONGEST_BYTES + 1) > LONGEST_BYTES
+
+    @property
     def is_last(self) -> bool:
         """Whether the connection must end with this request when its body is not read."""
         return not self.is_whole or _LAST.search(self._head()) is not None

@@ -17,15 +17,11 @@ from web.metrics import Metrics
 from web.prefer import applied, preferred_wait_ms
 from web.problems import FrontBusy, Problem
 from web.settings import WebSettings
-from web.turnstile import Turnstile
+from web.turnstile import SMALL_BYTES, Turnstile
 from web.wire import InferenceRequest
 from workers.contract.clock import Clock, Deadlines
 
 logger = logging.getLogger(__name__)
-
-
-# So small are the calls that the turnstile refuses in the name of one that was refused.
-_SMALL_BYTES = 32_000
 
 
 def inference_blueprint(
@@ -51,7 +47,7 @@ def inference_blueprint(
         wait_ms = g.preferred_ms or settings.answer_within_ms
         body = bodies.read(request, wait_ms / 1000)
         lobby.leave()
-        if len(body) > _SMALL_BYTES and arrival(request.environ.get("gunicorn.socket")).hung_up:
+        if len(body) > SMALL_BYTES and arrival(request.environ.get("gunicorn.socket")).hung_up:
             # It would cost much to parse, for nobody.
             raise FrontBusy
         asked = InferenceRequest.parse(body, settings.max_image_bytes)
@@ -68,8 +64,8 @@ def inference_blueprint(
             try:
                 answer = dispatcher.answer(asked, deadlines)
             except Problem as problem:
-                if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and asked.size <= _SMALL_BYTES:
-                    turnstile.note(problem, wait_ms)
+                if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    turnstile.note(problem, wait_ms, asked.size)
                 raise
         g.source = answer.source
         return _reply(asked.uuid, answer, settings)

@@ -1,8 +1,7 @@
 """The turnstile: turns away, at a glance, whom the ledger would refuse.
 
-A refusal of the ledger speaks for all calls with no more time than the one that it was for: they
-are as good as refused. Every moment one is let in to ask again; when it is taken, the way is free.
-Whoever asks for what is kept or under way is let through.
+The latest refusal is the precedent for who comes after it; one of a large image says nothing of
+small ones. Whoever asks for what is kept or under way is let through.
 
 And only so many go in at a time. The others wait here, where it costs nothing to find that their
 time is up.
@@ -23,18 +22,23 @@ from web.acquaintance import Acquaintance
 from web.arrival import arrival
 from web.glance import Glance
 from web.metrics import Metrics
+from web.precedent import Precedent
 from web.problems import FrontBusy, Problem
 from web.settings import WebSettings
 from workers.contract.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-_ASK_AGAIN_MS = 50
-# Unless another one follows, a refusal says nothing of what comes later.
-_SPEAKS_FOR_MS = 500
+# Images above are large, in bytes: they cost by their size.
+SMALL_BYTES = 32_000
+
+# A front that finds calls too late is behind for a moment.
+_BEHIND_FOR_MS = 500
 
 # On their way from the door to the ledger's verdict: enough to keep the front busy.
 _ENTERING = 8
+
+_CHANCE_EVERY_S = 0.02
 
 # Nobody comes in who would wait for a turn for a larger part of its time: a fourth.
 _WAITS_A = 4
@@ -50,6 +54,11 @@ class Refusal(NamedTuple):
     uuid: str | None = None
 
 
+class _Speaking(NamedTuple):
+    precedent: Precedent
+    problem: Problem
+
+
 class Turnstile:
     """One for each front process."""
 
@@ -62,10 +71,8 @@ class Turnstile:
         self._clock = clock
         # One for all, so that a lot is refused with it together.
         self._busy = FrontBusy()
-        self._latest: Problem | None = None
-        self._ask_again_ms = self._over_ms = self._for_ms = self._let_in_ms = 0
-        self._late_until_ms = 0
-        self._asks: Greenlet | None = None
+        self._small, self._large = Precedent(clock), Precedent(clock)
+        self._behind_until_ms = 0
         self._entering: set[Greenlet] = set()
         self._waiting = 0
         # Between the ends of two turns while others wait: how fast those get theirs, on average.
@@ -93,15 +100,14 @@ class Turnstile:
     @property
     def is_shut(self) -> bool:
         """Whether some who come now would wait or be refused."""
-        now_ms = self._clock()
-        refuses = self._latest is not None and now_ms < self._over_ms
-        return refuses or self._is_crowded or now_ms < self._late_until_ms
+        refuses = self._small.is_in_force or self._large.is_in_force
+        return refuses or self._is_crowded or self._clock() < self._behind_until_ms
 
     def left_ms(self, glance: Glance, connection: socket.socket) -> int:
         """How long its caller still waits, as the kernel tells; none at all is remembered."""
         left_ms = self._wait_ms(glance) - arrival(connection).age_ms
         if left_ms <= 0:
-            self._late_until_ms = self._clock() + _SPEAKS_FOR_MS
+            self._behind_until_ms = self._clock() + _BEHIND_FOR_MS
         return left_ms
 
     def shut_to(self, glance: Glance, left_ms: int, ahead: int) -> Problem | None:
@@ -111,30 +117,26 @@ class Turnstile:
         """
         if not glance.asks_inference:
             return None
-        problem = self._problem(self._wait_ms(glance), left_ms, ahead)
-        if problem is not None and problem is self._latest:
-            now_ms = self._clock()
-            if now_ms >= max(self._ask_again_ms, self._let_in_ms + _ASK_AGAIN_MS):
-                self._let_in_ms = now_ms
-                return None
-        return problem
+        if self._is_too_long(left_ms, ahead):
+            return self._busy
+        found = self._precedents(glance)
+        if not found or found[0].precedent.calls_one():
+            return None
+        return found[0].problem
 
-    def note(self, problem: Problem, wait_ms: int) -> None:
-        """A new request that had so much time was refused."""
-        self._latest, self._for_ms = problem, wait_ms
-        now_ms = self._clock()
-        self._ask_again_ms, self._over_ms = now_ms + _ASK_AGAIN_MS, now_ms + _SPEAKS_FOR_MS
+    def note(self, problem: Problem, wait_ms: int, image_bytes: int) -> None:
+        """A new request of such an image, that had so much time, was refused."""
+        precedent = self._small if image_bytes <= SMALL_BYTES else self._large
+        precedent.note(problem, wait_ms)
 
     def is_in(self, *, taken: bool = False) -> None:
         """The current call has its verdict, or ends without one; the next may enter.
 
         ``taken``: it was new, and put in line.
         """
+        for precedent in (self._small, self._large):
+            precedent.end(taken=taken)
         current = getcurrent()
-        if current is self._asks:
-            self._asks = None
-            if taken:
-                self._latest = None
         if current in self._entering:
             self._entering.discard(current)
             self._turns.release()
@@ -142,20 +144,35 @@ class Turnstile:
 
     def _refusal(self, glance: Glance, left_ms: int) -> Refusal | None:
         uuid, passes = None, False
-        wait_ms = self._wait_ms(glance)
         if self.is_shut:
             glance.await_rest()
             uuid = glance.uuid
             passes = uuid is not None and self._acquaintance.knows(uuid)
-            problem = None if passes else self._problem(wait_ms, left_ms)
-            if problem is not None and not (problem is self._latest and self._may_ask()):
+            if not passes and self._is_too_long(left_ms):
+                return Refusal(self._busy, uuid)
+            if not passes and (problem := self._await_chance(glance, left_ms)):
                 return Refusal(problem, uuid)
         # Of a request that is not wholly here nobody knows how long it would take a turn.
         if glance.is_whole:
             self._await_turn()
         # While it waited, somebody else may have been refused.
-        if not passes and getcurrent() is not self._asks and (latest := self._closed_by(wait_ms)):
-            return Refusal(latest, uuid)
+        if passes or self._small.is_asked or self._large.is_asked:
+            return None
+        found = self._precedents(glance)
+        return Refusal(found[0].problem, uuid) if found else None
+
+    def _await_chance(self, glance: Glance, left_ms: int) -> Problem | None:
+        """By precedent it is refused, unless it may ask or the way becomes free.
+
+        Whoever has much to send waits for that a while: to send it again costs both sides more.
+        """
+        until_ms = self._clock() + (left_ms // _WAITS_A if glance.is_large else 0)
+        while found := self._precedents(glance):
+            if found[0].precedent.lets_ask():
+                return None
+            if self._clock() >= until_ms:
+                return found[0].problem
+            gevent.sleep(_CHANCE_EVERY_S)
         return None
 
     def _await_turn(self) -> None:
@@ -181,24 +198,15 @@ class Turnstile:
     def _is_crowded(self) -> bool:
         return bool(self._turns.locked())
 
-    def _problem(self, wait_ms: int, left_ms: int, ahead: int = 0) -> Problem | None:
-        """Why a call that had so much time, and has that left, need not come in."""
-        if (self._waiting + ahead) * self._pace_ms > left_ms / _WAITS_A:
-            return self._busy
-        return self._closed_by(wait_ms)
+    def _is_too_long(self, left_ms: int, ahead: int = 0) -> bool:
+        """Whether a call with so much time left would wait too long for its turn."""
+        return (self._waiting + ahead) * self._pace_ms > left_ms / _WAITS_A
 
-    def _closed_by(self, wait_ms: int) -> Problem | None:
-        """The latest refusal, if it speaks for a call with so much time."""
-        speaks = wait_ms <= self._for_ms and self._clock() < self._over_ms
-        return self._latest if speaks else None
-
-    def _may_ask(self) -> bool:
-        """Whether it is time for one to ask; who comes after it goes by the latest refusal."""
-        now_ms = self._clock()
-        if now_ms < self._ask_again_ms:
-            return False
-        self._ask_again_ms, self._asks = now_ms + _ASK_AGAIN_MS, getcurrent()
-        return True
+    def _precedents(self, glance: Glance) -> list[_Speaking]:
+        """Those that speak for a call: where a small image has no room, a large one has none."""
+        wait_ms = self._wait_ms(glance)
+        every = [self._small, self._large] if glance.is_large else [self._small]
+        return [_Speaking(each, problem) for each in every if (problem := each.of(wait_ms))]
 
     def account(self, problem: Problem, count: int = 1) -> None:
         """One line a second: a line for each would cost more than the refusal."""
