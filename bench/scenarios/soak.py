@@ -98,7 +98,7 @@ def _tiff(width: int, height: int, tile: int) -> bytes:
 
 
 # No image, half an image, one of a monstrous size, one with a monstrous tile.
-_HOSTILE_FILES = (
+HOSTILE_FILES = (
     b"<html>no image</html>",
     b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0),
@@ -158,7 +158,7 @@ class _Soak:
         with redis:
             found: dict[str, int] = {}
             for key in redis.scan_iter(count=1_000):
-                name = key.decode().rpartition(":")[0]
+                name = key.decode().rpartition(":")[0] or key.decode()
                 found[name] = found.get(name, 0) + 1
             return found
 
@@ -169,22 +169,24 @@ class _Soak:
                 yield replace(self._random.choice(latest), due_s=due_s)
                 continue
             if self._random.randrange(100) < _HOSTILE:
-                image = self._random.choice(_HOSTILE_FILES)
+                image = self._random.choice(HOSTILE_FILES)
                 marked = image + uuid.uuid4().bytes
                 picture = Picture(marked, "")
                 yield Call(uuid.uuid4().hex, picture.base64, "", due_s, "hostile")
                 continue
-            call = replace(self._load.call(due_s, group), image=self._image())
+            call = self._made_large(self._load.call(due_s, group))
             latest = [*latest[-50:], call]
             yield call
 
-    def _image(self) -> bytes:
+    def _made_large(self, call: Call) -> Call:
+        """One call in about thirty, with noise for an image."""
         number = self._random.randrange(1_000)
         for size, share in _LARGE.items():
             if number < share:
-                return self._large[size].marked(self._random.randrange(10**9)).base64
+                noise = self._large[size].marked(self._random.randrange(10**9))
+                return replace(call, image=noise.base64, label=noise.label)
             number -= share
-        return self._load.call().image
+        return call
 
     async def _trouble(self) -> None:
         """Kill, restart, and look at the memory."""

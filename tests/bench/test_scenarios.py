@@ -11,9 +11,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.capacity import Capacity
+from bench.errors import BenchError
 from bench.load import Load, Measured
 from bench.pictures import Pictures
-from bench.scenarios import burst, duplicates, memory, steady, storm, table
+from bench.scenarios import burst, duplicates, memory, soak, steady, storm, table
+from model.errors import ImageUnreadable
+from model.image import decode
 from tests.bench.conftest import make_load
 from tests.bench.scripted import Behaviour, Script, ScriptedServer
 
@@ -135,3 +138,16 @@ def test_memory_sends_few_images_under_many_uuids(pictures: Pictures, capacity: 
     assert row["uuids"] == 20
     assert row["last / first"] > 0
     assert row["bytes a kept uuid"] is None  # nobody said where Redis is
+
+
+def test_soak_kills_no_service_that_it_did_not_start(
+    measure: Callable[..., Measured],
+) -> None:
+    with pytest.raises(BenchError, match="must start one of its own"):
+        measure(soak, answer, "--minutes", "0.1")
+
+
+@pytest.mark.parametrize("file", soak.HOSTILE_FILES)
+def test_hostile_files_of_the_soak_are_refused_unread(file: bytes) -> None:
+    with pytest.raises(ImageUnreadable):
+        decode(file, 64, 64)
