@@ -1,4 +1,4 @@
-"""gunicorn's settings for the front: ``gunicorn -c deploy/gunicorn.conf.py 'web:create_app()'``.
+"""gunicorn's settings for the front: ``gunicorn -c deploy/gunicorn.conf.py 'web.app:serve()'``.
 
 One gevent process holds thousands of waiting requests; each is a greenlet, not a thread.
 """
@@ -21,7 +21,7 @@ graceful_timeout = 35
 keepalive = 10
 # It would put a socket into the home folder.
 control_socket_disable = True
-wsgi_app = "web:create_app()"
+wsgi_app = "web.app:serve()"
 
 # Between two new callers everybody who is under way gets a turn. With gevent's default of 100, a
 # burst of callers starves the replies of Redis until they count as timed out.

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model.ensemble import Ensemble, Reading
-from workers import app
+from workers.celery import app
 
 __all__ = ["app"]
 

@@ -1,9 +1,5 @@
-"""Consumers of the queue. Importing this package is light: the front does it too.
+"""Consumers of the queue.
 
-``celery -A workers worker`` finds the application here; ``workers.contract`` is all the front
-may know; the modules beside it run in worker processes alone.
+``celery -A workers worker`` finds the application in ``workers.celery``; ``workers.contract`` is
+all that the front may know; the modules beside it run in worker processes alone.
 """
-
-from workers.contract.queue import app
-
-__all__ = ["app"]

@@ -25,7 +25,7 @@ from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
 from workers.contract.clock import wall_clock_ms
 from workers.contract.connection import impatient, patient
 from workers.contract.ledger import Ledger
-from workers.contract.queue import READ_TASK
+from workers.contract.message import READ_TASK
 from workers.contract.readiness import Readiness
 from workers.control import refuse_what_breaks
 from workers.cores import claim, container_quota, share

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.bounds import EndWhatIsBeyondBounds
+from workers.celery import app
 from workers.consumer import TakeWhatCanStart
-from workers.contract.queue import PROBE_TASK, READ_TASK, app
+from workers.contract.message import PROBE_TASK, READ_TASK
 from workers.process import process
 
 app.steps["consumer"].update((TakeWhatCanStart, EndWhatIsBeyondBounds))

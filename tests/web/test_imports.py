@@ -1,4 +1,4 @@
-"""The front is light: its process loads no model runtime."""
+"""The front is light: its process loads no model runtime, and enters nothing by importing it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from tests.redis_process import RedisProcess
 
-HEAVY = {"numpy", "PIL", "openvino", "tensorflow", "keras"}
+HEAVY = {"celery", "kombu", "numpy", "PIL", "openvino", "tensorflow", "keras"}
 
 
 def test_the_fronts_process_loads_no_model_runtime(redis: RedisProcess) -> None:
@@ -15,8 +15,8 @@ def test_the_fronts_process_loads_no_model_runtime(redis: RedisProcess) -> None:
     program = f"""
 import os, sys
 os.environ["REDIS_URL"] = "{redis.url}"
-from web import create_app
-client = create_app().test_client()
+from web.app import serve
+client = serve().test_client()
 assert client.get("/livez").status_code == 200
 assert client.get("/metrics").status_code == 200
 body = {{"esun_uuid": "u", "esun_timestamp": 1, "image": "AAAA", "retry": 0}}
@@ -27,5 +27,25 @@ print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
     )
     loaded = set(run.stdout.split())
-    assert "celery" in loaded
+    assert "flask" in loaded
     assert not loaded & HEAVY
+
+
+def test_nothing_happens_until_it_is_told_to() -> None:
+    """Given no Redis anywhere, an application is made, and no thread started."""
+    program = """
+import sys, threading
+from web.app import create_app
+from web.settings import WebSettings
+create_app(WebSettings(redis_url="redis://127.0.0.1:1/0"))
+assert threading.active_count() == 1, threading.enumerate()
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
+
+
+def test_the_contract_is_entered_without_celery() -> None:
+    program = "import sys, workers.contract.ledger; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert not {"celery", "kombu", "flask"} & set(run.stdout.split())

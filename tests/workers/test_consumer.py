@@ -11,10 +11,10 @@ from celery import Celery, bootsteps
 from kombu.asynchronous import Hub
 
 from tests.redis_process import RedisProcess
+from workers.celery import app
 from workers.consumer import TakeWhatCanStart
 from workers.contract.keys import INFERENCE
 from workers.contract.message import enqueue_probe
-from workers.contract.queue import app
 
 CONF = ("broker_transport_options", "task_queues", "task_default_queue")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.redis_process import RedisProcess
+from workers.contract.keys import INFERENCE
 from workers.contract.ledger import Ledger
-from workers.contract.queue import INFERENCE
 from workers.contract.readiness import Readiness
 from workers.contract.settings import QueueSettings
 from workers.heartbeat import Heartbeat

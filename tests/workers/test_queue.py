@@ -10,10 +10,10 @@ from kombu import Connection
 
 from tests.redis_process import RedisProcess
 from workers import tasks
+from workers.celery import app
 from workers.contract import keys
 from workers.contract.keys import INFERENCE, LATE, PARTIAL, VERSION
-from workers.contract.message import enqueue_probe, read_message
-from workers.contract.queue import PROBE_TASK, READ_TASK, app
+from workers.contract.message import PROBE_TASK, READ_TASK, enqueue_probe, read_message
 from workers.contract.result import Outcome, Result
 from workers.process import process
 

@@ -101,6 +101,13 @@ class Turn(NamedTuple):
     waiting: int = 0
 
 
+class Entry(NamedTuple):
+    """What is known of a request: absent, queued, running, late or finished, with its result."""
+
+    state: str
+    result: Result | None = None
+
+
 class Notice(NamedTuple):
     """What a front is told of one image: a result, or without one that it should look again."""
 
@@ -268,8 +275,17 @@ class Ledger:
         attempts = self._settings.max_attempts if for_good else 0
         self._abandon(keys.request(uuid), ticket, attempts)
 
+    def entry(self, uuid: str) -> Entry:
+        """What is known of a request; reading changes nothing."""
+        key: Any = self._redis.get(keys.request(uuid))
+        if key is None:
+            return Entry("absent")
+        found: Any = self._redis.hmget(key.decode(), "state", "result")
+        state, text = found
+        if text is not None:
+            return Entry("finished", Result.from_json(text))
+        return Entry("absent" if state is None else state.decode())
+
     def result(self, uuid: str) -> Result | None:
         """The result, if there is one."""
-        entry: Any = self._redis.get(keys.request(uuid))
-        text = self._redis.hget(entry.decode(), "result") if entry else None
-        return Result.from_json(text) if text else None
+        return self.entry(uuid).result

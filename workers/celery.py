@@ -1,4 +1,4 @@
-"""The Celery application and its queues.
+"""The Celery application, where ``celery -A workers`` looks for it, and its queues.
 
 Workers take from a queue only while those before it in the alphabet are empty.
 """
@@ -10,9 +10,6 @@ from kombu.entity import Queue
 
 from workers.contract.keys import INFERENCE, LATE, PARTIAL
 from workers.contract.settings import QueueSettings
-
-READ_TASK = "workers.read"
-PROBE_TASK = "workers.probe"
 
 _settings = QueueSettings.read()
 _redis = _settings.redis_address
@@ -26,6 +23,7 @@ app.conf.update(
     task_default_queue=INFERENCE,
     task_queues=[Queue(name) for name in (INFERENCE, LATE, PARTIAL)],
     # The ledger keeps the results: one truth, written in the same step that wakes the fronts.
+    result_backend="workers.backend:LedgerBackend",
     task_ignore_result=True,
     task_serializer="json",
     accept_content=["json"],
