@@ -13,14 +13,14 @@ from workers.contract.keys import BYTES, IMAGE_PREFIX
 
 
 def test_the_image_of_a_running_task_is_shown_to_nobody(tmp_path: Path) -> None:
-    with Service(tmp_path, app="tests.slow_workers", SLOW_READ_MS="3000") as service:
+    with Service(tmp_path, app="tests.slow_workers", SLOW_READ_MS="1000") as service:
         service.start(concurrency=1)
         body = request_body()
         with ThreadPoolExecutor(1) as callers:
             call = callers.submit(service.post, body, Prefer="wait=10")
             service.wait_until(lambda: service.executions() == 1)
             with Celery(broker=service.redis.url) as app:
-                (tasks,) = app.control.inspect(timeout=2).active().values()
+                (tasks,) = app.control.inspect(timeout=2, limit=1).active().values()
             assert call.result().status_code == 200
         assert [task["id"] for task in tasks] == [body["esun_uuid"]]
         assert SAMPLE["image"][:50] not in json.dumps(tasks)
