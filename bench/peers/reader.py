@@ -112,7 +112,7 @@ def _keras(bundle: Bundle, engine: str) -> list[Network]:
     import keras
     import tensorflow as tf
 
-    from model.training.thaw import thaw_bundle
+    from model.training.frozen.thaw import thaw_bundle
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

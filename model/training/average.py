@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.training import checkpoint, run
 from model.training.errors import DataError
+from model.training.fit import checkpoint, run
 
 
 def average(members: Sequence[Path], shares: Sequence[float], out: Path) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from model.bundle import Bundle
 from model.training.choices import Storage
-from model.training.dataset import load
-from model.training.release import golden_images, release
-from model.training.run import load_network, members, read_alike, read_history
+from model.training.data.dataset import load
+from model.training.fit.run import load_network, members, read_alike, read_history
+from model.training.frozen.release import golden_images, release
 
 
 def export(

@@ -11,20 +11,21 @@ import keras
 import numpy as np
 
 from model.bundle import Bundle
-from model.training import calibration, doubts
-from model.training.batches import Batches, Mix
-from model.training.calibration import Choice
-from model.training.dataset import Dataset, load, split
+from model.training.data import doubts
+from model.training.data.batches import Batches, Mix
+from model.training.data.dataset import Dataset, load, split
+from model.training.data.labels import ISNULL
 from model.training.errors import DataError
-from model.training.evaluation import Floats, Indexes, Rule, answers_of
-from model.training.labels import ISNULL
-from model.training.lettering import Lettering
-from model.training.parity import network_answers
-from model.training.predictions import predict
-from model.training.release import engine_agreement, freeze_all, renew
-from model.training.run import Settings
-from model.training.thaw import thaw_bundle
-from model.training.tuner import Budget, Tuner
+from model.training.fit.run import Settings
+from model.training.fit.tuner import Budget, Tuner
+from model.training.frozen.parity import network_answers
+from model.training.frozen.release import engine_agreement, freeze_all, renew
+from model.training.frozen.thaw import thaw_bundle
+from model.training.judge import calibration
+from model.training.judge.calibration import Choice
+from model.training.judge.evaluation import Floats, Indexes, Rule, answers_of
+from model.training.judge.lettering import Lettering
+from model.training.judge.predictions import predict
 
 BATCH, LEAST_HELD, PROOF = 128, 20, 2_000
 # From here on a bundle contradicts a label of a look that it may not read well.

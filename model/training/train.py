@@ -5,14 +5,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from model.training import doubts, network, run
-from model.training.batches import Batches, Mix
-from model.training.dataset import load, split
+from model.training.data import doubts
+from model.training.data.batches import Batches, Mix
+from model.training.data.dataset import load, split
 from model.training.errors import DataError
-from model.training.progress import Progress
-from model.training.run import Settings, begin
-from model.training.teacher import Teacher
-from model.training.trainer import Plan, Trainer
+from model.training.fit import network, run
+from model.training.fit.progress import Progress
+from model.training.fit.run import Settings, begin
+from model.training.fit.teacher import Teacher
+from model.training.fit.trainer import Plan, Trainer
 
 CACHED_SIZE = 96
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.training import checkpoint, run
 from model.training.average import average
 from model.training.errors import CheckpointError, DataError
-from model.training.run import Settings
+from model.training.fit import checkpoint, run
+from model.training.fit.run import Settings
 
 Train = Callable[..., Path]
 

@@ -11,9 +11,9 @@ import pytest
 
 from model.bundle import Bundle
 from model.errors import BundleInvalid
-from model.training import network
 from model.training.commands import add_commands
 from model.training.errors import CheckpointError, DataError
+from model.training.fit import network
 from tests.training.world import LABELS, tiny_network
 
 BUILD, LOAD_BACKBONE = network.build, network.load_backbone

@@ -14,12 +14,12 @@ from model.bundle import MANIFEST, Bundle
 from model.engines import ENGINES
 from model.ensemble import Ensemble
 from model.errors import BundleInvalid
-from model.training import network
-from model.training.dataset import load
+from model.training.data.dataset import load
+from model.training.data.labels import read_characters
 from model.training.errors import CheckpointError, DataError, ExportError
 from model.training.export import export
-from model.training.labels import read_characters
-from model.training.run import Settings, append_history, begin, save_weights
+from model.training.fit import network
+from model.training.fit.run import Settings, append_history, begin, save_weights
 from tests.training.world import LABELS, tiny_network
 
 Draw = Callable[[str, int], Path]
@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_the_old_bundle(
 def test_members_that_disagree_with_their_networks_are_not_exported(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.training.parity.LEAST_AGREEMENT", 1.1)
+    monkeypatch.setattr("model.training.frozen.parity.LEAST_AGREEMENT", 1.1)
 
     with pytest.raises(ExportError, match=r"member 1 answers as its network on only 100\.00%"):
         workshop.export()
@@ -158,7 +158,7 @@ def test_members_that_disagree_with_their_networks_are_not_exported(
 def test_engines_that_disagree_export_nothing(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.training.release.LEAST_AGREEMENT", 1.1)
+    monkeypatch.setattr("model.training.frozen.release.LEAST_AGREEMENT", 1.1)
 
     with pytest.raises(ExportError, match="openvino answers as tensorflow on only"):
         workshop.export()

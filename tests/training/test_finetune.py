@@ -14,14 +14,14 @@ from PIL import Image, ImageDraw
 from model.bundle import Bundle
 from model.errors import BundleInvalid
 from model.packing import pack
-from model.training import network
 from model.training.commands import add_commands
-from model.training.dataset import load
+from model.training.data.dataset import load
 from model.training.errors import DataError
 from model.training.finetune import Wanted, finetune, next_version
-from model.training.freeze import freeze
-from model.training.lettering import Lettering
-from model.training.tuner import Budget
+from model.training.fit import network
+from model.training.fit.tuner import Budget
+from model.training.frozen.freeze import freeze
+from model.training.judge.lettering import Lettering
 from tests.training.world import FACTS, LABELS, tiny_network
 
 INKS = {"A": "darkred", "O": "darkgreen", "X": "navy"}

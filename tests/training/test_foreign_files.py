@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.training import keras_file
 from model.training.errors import DataError, ExportError
-from model.training.foreign import SCALINGS, ForeignModel, frozen
+from model.training.frozen import keras_file
+from model.training.frozen.foreign import SCALINGS, ForeignModel, frozen
 
 SIDE, CLASSES = 12, 4
 layers = keras.layers

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.training import sources
-from model.training.dataset import load
+from model.training.data import sources
+from model.training.data.dataset import load
+from model.training.data.sources import SUFFIXES, listed
 from model.training.errors import DataError
-from model.training.release import golden_images
-from model.training.sources import SUFFIXES, listed
+from model.training.frozen.release import golden_images
 from tests.training.world import LABELS
 
 Draw = Callable[[str, int], Path]

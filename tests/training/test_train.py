@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.training import network, run
-from model.training.dataset import load, split
+from model.training.data.dataset import load, split
 from model.training.errors import DataError
-from model.training.progress import CURVES
-from model.training.teacher import Teacher
+from model.training.fit import network, run
+from model.training.fit.progress import CURVES
+from model.training.fit.teacher import Teacher
+from model.training.fit.trainer import Plan, Round
 from model.training.train import train
-from model.training.trainer import Plan, Round
 from tests.training.test_teacher import bundle_of
 from tests.training.world import LABELS, tiny_network
 

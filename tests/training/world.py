@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from model.training.network import TRUNK_END
+from model.training.fit.network import TRUNK_END
 
 LABELS = ("A", "O", "X", "isnull")
 # Of a bundle with a member of this world.

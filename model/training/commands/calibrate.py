@@ -24,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the bundle."""
-    from model.training import recalibration
+    from model.training import calibrate
 
     out = arguments.out or arguments.bundle
     with tempfile.TemporaryDirectory() as scratch:
         cache = arguments.cache or Path(scratch)
-        bundle = recalibration.recalibrate(
+        bundle = calibrate.recalibrate(
             arguments.bundle, arguments.data, cache, out, arguments.version
         )
     print(f"{bundle.id} is in {out}")

@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 from model.bundle import Bundle
-from model.training import doubts
-from model.training.lettering import Lettering
+from model.training.data import doubts
+from model.training.judge.lettering import Lettering
 
 HELP = "list the labels that a bundle contradicts"
 
@@ -41,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the list and the contact sheet, and say how many there are."""
-    from model.training.predictions import predict
-    from model.training.recalibration import load_for
-    from model.training.teacher import chosen
+    from model.training.calibrate import load_for
+    from model.training.fit.teacher import chosen
+    from model.training.judge.predictions import predict
 
     bundle, out = Bundle.open(arguments.bundle), arguments.out
     labels = bundle.manifest.labels

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from model.engines import ENGINES
-from model.training.lettering import Lettering
+from model.training.judge.lettering import Lettering
 
 HELP = "measure a bundle on labelled images"
 
@@ -23,15 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the report and show its table."""
-    from model.training import assessment
+    from model.training import evaluate
 
     lettering = Lettering(arguments.fonts)
-    found = assessment.assess(
+    found = evaluate.assess(
         arguments.bundle,
         arguments.data,
         arguments.cache or arguments.out / "cache",
         arguments.negatives,
         arguments.engine,
     )
-    assessment.write(found, arguments.out, lettering)
-    print(assessment.table(found.report))
+    evaluate.write(found, arguments.out, lettering)
+    print(evaluate.table(found.report))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from model.training.choices import Storage
-from model.training.labels import read_characters
+from model.training.data.labels import read_characters
 
 HELP = "make a bundle of trained members"
 

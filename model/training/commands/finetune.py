@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 
 from model.bundle import Bundle
-from model.training.lettering import Lettering
+from model.training.judge.lettering import Lettering
 
 HELP = "make a better bundle out of one and labelled images"
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the bundle and what is doubted."""
     from model.training import finetune
     from model.training.finetune import Wanted, next_version
-    from model.training.tuner import Budget
+    from model.training.fit.tuner import Budget
 
     bundle, out = Bundle.open(arguments.bundle), arguments.out
     notes = arguments.notes or out.with_name(f"{out.name}-notes")

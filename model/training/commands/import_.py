@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from model.training.choices import Output, Scaling
-from model.training.labels import read_labels
+from model.training.data.labels import read_labels
 
 HELP = "make a bundle of Keras models of your own"
 
@@ -52,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the bundle."""
-    from model.training import importing
+    from model.training import import_
 
-    bundle = importing.import_models(
+    bundle = import_.import_models(
         arguments.models,
         read_labels(arguments.labels),
         arguments.out,

@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
+from model.training.data.labels import read_characters
 from model.training.errors import DataError
-from model.training.labels import read_characters
 from model.training.synthesis.fetch import fetched
 from model.training.synthesis.sheet import save_sheet
 from model.training.synthesis.stream import ISNULL_SHARE

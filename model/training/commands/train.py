@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.bundle import Bundle
-from model.training.labels import read_characters
+from model.training.data.labels import read_characters
 
 if TYPE_CHECKING:
-    from model.training.trainer import Round
+    from model.training.fit.trainer import Round
 
 HELP = "train the members of an ensemble on labelled images"
 
@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train to the end of the plan."""
     from model.training import train
-    from model.training.teacher import Teacher
-    from model.training.trainer import Plan
+    from model.training.fit.teacher import Teacher
+    from model.training.fit.trainer import Plan
 
     plan = Plan(
         arguments.rounds,
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _rounds(text: str) -> "tuple[Round, ...]":
     """`64x9+96x5,96x3`: two rounds, the first of two phases; input size in pixels, epochs."""
-    from model.training.trainer import Round
+    from model.training.fit.trainer import Round
 
     try:
         rounds = tuple(

@@ -8,9 +8,9 @@ import pytest
 
 from model.ensemble import Ensemble
 from model.errors import BundleInvalid
-from model.training import network
 from model.training.commands import add_commands
 from model.training.errors import DataError
+from model.training.fit import network
 from tests.training.world import LABELS, tiny_network
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.training.dataset import load
+from model.training.data.dataset import load
 from model.training.errors import DataError
 from model.training.synthesis import write as writing
 from model.training.synthesis.write import Settings, write

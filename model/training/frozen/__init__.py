@@ -1,0 +1,1 @@
+"""Frozen graphs: Keras networks become what is served, foreign models too, and back again."""

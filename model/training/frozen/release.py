@@ -1,0 +1,201 @@
+"""Releasing: members become a bundle that can be served, proven before it is put in place."""
+
+import os
+import platform
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import ValidationError
+
+from model.bundle import MANIFEST, Bundle
+from model.engines import ENGINES
+from model.ensemble import Ensemble
+from model.packing import pack
+from model.training.choices import Storage
+from model.training.data.dataset import Dataset
+from model.training.data.labels import ISNULL
+from model.training.data.sources import label, why_left_out
+from model.training.errors import DataError, ExportError
+from model.training.frozen.freeze import freeze
+from model.training.frozen.parity import (
+    LEAST_AGREEMENT,
+    compare,
+    frozen_answers,
+    network_answers,
+    op_types,
+)
+from model.training.judge import calibration, report
+from model.training.judge.calibration import Choice
+from model.training.judge.evaluation import Floats, Images, Indexes, Rule, answers_of
+from model.training.judge.predictions import predict
+
+REFERENCE = "tensorflow"
+ADVICE = "store it as fp32"
+
+
+def release(
+    networks: Sequence[keras.Model],
+    tuning: Dataset,
+    labels: tuple[str, ...],
+    golden: Mapping[Path, str],
+    out: Path,
+    *,
+    storage: Storage,
+    name: str,
+    version: str,
+    licence: str,
+    provenance: Mapping[str, Any],
+) -> Bundle:
+    """Freeze networks of logits, calibrate them on `tuning`, and write the bundle `out`.
+
+    `tuning` are labelled images that the networks were not trained on, at their input size;
+    `golden` a few images with the answers that the ensemble must give.
+    Raises ExportError when the frozen members answer as the networks do, or an engine as the
+    reference does, on fewer than 99.9 % of the tuning images; and what `packed` does.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        frozen = freeze_all(networks, tuning.images, storage, Path(scratch))
+        members, targets = frozen.probabilities, tuning.targets
+        choice = calibration.choose(members, targets, labels.index(ISNULL))
+        facts = {
+            "name": name,
+            "version": version,
+            "licence": licence,
+            "labels": labels,
+            "input": {"height": tuning.images.shape[1], "width": tuning.images.shape[2]},
+            "engines": engine_agreement(frozen.graphs, members, tuning.images, choice.rule),
+            **report.calibrated(choice, members, targets, labels),
+            "provenance": {**provenance, "export": frozen.note},
+        }
+        return packed(out, [frozen.graphs[member] for member in choice.order], golden, facts)
+
+
+def renew(
+    bundle: Bundle,
+    out: Path,
+    graphs: Sequence[Path],
+    choice: Choice,
+    members: Floats,
+    targets: Indexes,
+    **changes: Any,
+) -> Bundle:
+    """Write `out`: the bundle with these members, calibrated so, and with other fields changed.
+
+    `members` are their probabilities (members, n, classes) of images they were not trained on,
+    and `targets` (n,) the labels of those. The golden images stay. Raises what `packed` does.
+    """
+    manifest = bundle.manifest
+    facts: dict[str, Any] = manifest.model_dump(exclude={"members", "golden"})
+    facts |= report.calibrated(choice, members, targets, manifest.labels)
+    golden = {bundle.path(each.image): each.answer for each in manifest.golden}
+    return packed(out, [graphs[member] for member in choice.order], golden, facts | changes)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Graph files, their probabilities (members, n, classes), and a note on both for people."""
+
+    graphs: list[Path]
+    probabilities: Floats
+    note: dict[str, Any]
+
+
+def freeze_all(
+    networks: Sequence[keras.Model], images: Images, storage: Storage, folder: Path
+) -> Frozen:
+    """Freeze networks of logits into the folder, proven against them on these images.
+
+    Raises ExportError when a member or the ensemble answers otherwise on more than 0.1 % of them.
+    """
+    graphs, reference, frozen, parities = [], [], [], []
+    for number, network in enumerate(networks, start=1):
+        graph = freeze(network, storage)
+        graphs.append(folder / f"{number}.pb")
+        write_graph(graphs[-1], graph)
+        reference.append(network_answers(network, images))
+        frozen.append(frozen_answers(graph, images))
+        parities.append(compare(reference[-1], frozen[-1]))
+        parities[-1].prove(f"member {number}", ADVICE)
+    whole = compare(np.mean(reference, axis=0), np.mean(frozen, axis=0))
+    whole.prove("the ensemble", ADVICE)
+    worst = min(parities, key=lambda parity: parity.agreement)
+    note = {
+        "storage": storage,
+        "parity": {"ensemble": asdict(whole), "worst_member": asdict(worst)},
+        "ops": op_types(graph),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "tensorflow": tf.__version__,
+    }
+    return Frozen(graphs, np.stack(frozen), note)
+
+
+def write_graph(path: Path, graph: tf.compat.v1.GraphDef) -> None:
+    """Write a frozen graph; raises ExportError when that fails."""
+    try:
+        path.write_bytes(graph.SerializeToString(deterministic=True))
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {error}") from error
+
+
+def engine_agreement(
+    graphs: Sequence[Path], reference: Floats, images: Images, rule: Rule | None
+) -> dict[str, float]:
+    """The share of images that the ensemble answers on each engine as on the reference.
+
+    `reference` are the reference's probabilities (members, n, classes). Raises ExportError below
+    99.9 %.
+    """
+    expected = answers_of(reference.mean(axis=0), rule)
+    shares = {REFERENCE: 1.0}
+    for name in ENGINES:
+        if name != REFERENCE:
+            found = predict(graphs, name, images, reference.shape[2]).probabilities
+            shares[name] = float(np.mean(answers_of(found.mean(axis=0), rule) == expected))
+            if shares[name] < LEAST_AGREEMENT:
+                raise ExportError(
+                    f"{name} answers as {REFERENCE} on only {shares[name]:.2%} of the images"
+                )
+    return shares
+
+
+def packed(
+    out: Path, graphs: Sequence[Path], golden: Mapping[Path, str], facts: Mapping[str, Any]
+) -> Bundle:
+    """Write the bundle `out`, in place of a bundle that may be there, whole or not at all.
+
+    Raises BundleInvalid when an engine does not load it or reads a golden image otherwise,
+    DataError when the facts make no manifest, ExportError when it cannot be written.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise DataError(f"{out} is there and is no bundle: name another folder")
+    try:
+        return pack(out, list(graphs), golden, facts, prove=_served_by_every_engine)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the manifest"
+        raise DataError(f"no bundle can be made of this: {where}: {first['msg']}") from error
+    except OSError as error:
+        raise ExportError(f"cannot write {out}: {error}") from error
+
+
+def golden_images(folder: Path) -> dict[Path, str]:
+    """Images `<id>_<label>.jpg` of a folder and their answers; raises DataError without any."""
+    found = {
+        path: label(path.name)
+        for path in sorted(folder.glob("*_*"))
+        if why_left_out(PurePosixPath(path.name)) is None
+    }
+    if not found:
+        raise DataError(f"{folder}: no golden images; expected files named <id>_<label>.jpg")
+    return found
+
+
+def _served_by_every_engine(bundle: Bundle) -> None:
+    for name in ENGINES:
+        Ensemble.load(bundle.folder, name, 1)

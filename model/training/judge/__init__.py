@@ -1,0 +1,1 @@
+"""Judging: figures, calibration and pictures of what an ensemble answers."""

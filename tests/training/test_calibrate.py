@@ -1,0 +1,186 @@
+"""A bundle of the tests' own graphs, calibrated anew and assessed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from model.bundle import MANIFEST, Bundle
+from model.engines import engine
+from model.ensemble import Ensemble
+from model.errors import BundleInvalid
+from model.image import decode
+from model.packing import pack
+from model.training.calibrate import recalibrate
+from model.training.data.dataset import load
+from model.training.errors import DataError, ExportError
+from model.training.evaluate import assess, table, write
+from model.training.fit.run import Settings
+from model.training.judge.evaluation import Rule
+from model.training.judge.lettering import Lettering
+from tests.training.world import LABELS
+
+Draw = Callable[[str, int], Path]
+SIDE = 32
+
+
+def member(path: Path, seed: int) -> Path:
+    """A graph of one dense layer on the shrunken picture."""
+    rng = np.random.default_rng(seed)
+    with tf.Graph().as_default() as graph:
+        image = tf.compat.v1.placeholder(tf.float32, (None, SIDE, SIDE, 3), "image")
+        small = tf.nn.avg_pool2d(image / 255 - 0.9, 4, 4, "VALID")
+        kernel = rng.normal(0, 0.5, (192, len(LABELS))).astype(np.float32)
+        logits = tf.matmul(tf.reshape(small, (-1, 192)), tf.constant(kernel))
+        tf.nn.softmax(logits, name="probabilities")
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
+
+
+@pytest.fixture
+def data(draw: Draw) -> Path:
+    return draw("data", 60)
+
+
+@pytest.fixture
+def bundle(data: Path, tmp_path: Path) -> Path:
+    """Three members, trained on three quarters of the data as it says, and a golden image."""
+    graphs = [member(tmp_path / f"{seed}.pb", seed) for seed in range(3)]
+    golden = sorted(data.iterdir())[0]
+    pixels = decode(golden.read_bytes(), SIDE, SIDE).astype(np.float32)
+    runs = [engine("tensorflow").load(graph, 1)(pixels) for graph in graphs]
+    answer = LABELS[int(np.mean(runs, axis=0)[:-1].argmax())]
+    images = load(data, LABELS, SIDE, tmp_path / "cache")
+    settings = Settings.of(LABELS, images, SIDE, 0.5, seed=1)
+    facts = {
+        "name": "tiny", "version": "1", "licence": "none", "labels": LABELS,
+        "input": {"height": SIDE, "width": SIDE}, "engines": {"openvino": 1.0},
+        "isnull": {"label": "isnull", "threshold": 1.0}, "accuracy": {},
+        "provenance": {"data": {"names_sha256": settings.data, "held_out": 0.5}},
+    }  # fmt: skip
+    return pack(tmp_path / "bundles" / "tiny", graphs, {golden: answer}, facts).folder
+
+
+def manifest(folder: Path) -> Any:
+    return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_of_what_was_learnt_only_what_was_held_out_counts(
+    tuned: bool, bundle: Path, data: Path, tmp_path: Path
+) -> None:
+    if tuned:
+        written = manifest(bundle)
+        learnt = written["provenance"].pop("data")
+        written["provenance"]["finetuned"] = [{"names_sha256": "another", "held_out": 0.1}, learnt]
+        (bundle / MANIFEST).write_text(json.dumps(written), encoding="utf-8")
+    calibrated = recalibrate(bundle, data, tmp_path / "cache", bundle, "2")
+
+    written = manifest(bundle)
+    assert calibrated.id == "tiny/2"
+    assert written["provenance"]["calibration"]["images"] == 30
+    assert written["accuracy"]["tuning"]["images"] == 30
+    assert written["calibration"]["exits"] == [None, None]
+    assert [path.name for path in bundle.parent.iterdir()] == ["tiny"]
+
+
+def test_of_other_data_all_counts(bundle: Path, draw: Draw, tmp_path: Path) -> None:
+    out = tmp_path / "bundles" / "other"
+
+    recalibrate(bundle, draw("fresh", 33), tmp_path / "cache", out, "2")
+
+    assert manifest(out)["accuracy"]["tuning"]["images"] == 33
+    assert Bundle.open(bundle).id == "tiny/1"
+
+
+def test_the_chosen_order_is_the_order_of_the_graphs(
+    bundle: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "model.training.judge.calibration.early_exits", lambda *_: ((2, 0, 1), (0.9, 0.8))
+    )
+    before = [each["graph"]["sha256"] for each in manifest(bundle)["members"]]
+
+    recalibrate(bundle, data, tmp_path / "cache", bundle, "2")
+
+    after = [each["graph"]["sha256"] for each in manifest(bundle)["members"]]
+    assert after == [before[2], before[0], before[1]]
+    assert manifest(bundle)["calibration"]["exits"] == [0.9, 0.8]
+
+
+def test_a_calibration_that_misreads_a_golden_image_is_not_written(
+    bundle: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = Rule(LABELS.index("isnull"), threshold=1e-6)
+    monkeypatch.setattr("model.training.judge.calibration.isnull_rule", lambda *_: everything)
+
+    with pytest.raises(BundleInvalid, match="the manifest says"):
+        recalibrate(bundle, data, tmp_path / "cache", bundle, "2")
+
+    assert Bundle.open(bundle).id == "tiny/1"
+
+
+def test_too_few_images_are_refused(bundle: Path, draw: Draw, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="6 images are too few"):
+        recalibrate(bundle, draw("few", 6), tmp_path / "cache", bundle, "2")
+
+
+def test_an_assessment_says_what_the_ensemble_reads(
+    bundle: Path, draw: Draw, tmp_path: Path
+) -> None:
+    fresh = draw("fresh", 21)
+    ensemble = Ensemble.load(bundle, "openvino", 1)
+    readings = {path: ensemble.read(path.read_bytes()) for path in fresh.iterdir()}
+    right = [reading.answer == path.stem[-1] for path, reading in readings.items()]
+
+    found = assess(bundle, fresh, tmp_path / "cache", draw("foreign", 9))
+
+    report, mistakes = found.report, found.report["mistakes"]
+
+    assert report["accuracy"] == pytest.approx(np.mean(right), abs=1e-4)
+    sure = np.average(
+        [each["confidence"] for each in report["reliability"]],
+        weights=[each["images"] for each in report["reliability"]],
+    )
+    assert sure == pytest.approx(np.mean([r.probability for r in readings.values()]), abs=1e-4)
+    assert sum(each["times"] for each in report["confused"]) == len(right) - sum(right)
+    assert report["isnull"]["images"] == 9
+    assert report["members"]["first"][-1] == report["accuracy"]
+    assert report["early_exit"]["answered_by_first"] == [0, 0, 21]
+    assert len(report["member_ms"]) == 3
+    among = {path.name: reading for path, reading in readings.items()}
+    own = [each for each in mistakes if each["label"] != "isnull"]
+    assert len(own) == len(right) - sum(right)
+    assert all(among[each["name"]].answer == each["read"] != each["label"] for each in own)
+    assert len(mistakes) - len(own) == 9 - round(9 * report["isnull"]["recall"])
+    sureness = [each["confidence"] for each in mistakes]
+    assert sureness == sorted(sureness, reverse=True)
+    assert len(found.mistaken) == len(mistakes)
+
+
+def test_a_report_is_written_whole(bundle: Path, draw: Draw, tmp_path: Path) -> None:
+    found = assess(bundle, draw("fresh", 21), tmp_path / "cache", engine="tensorflow")
+    out = tmp_path / "report"
+
+    write(found, out, Lettering())
+    write(found, out, Lettering())
+
+    assert sorted(path.name for path in out.iterdir()) == [
+        "confused.png", "evaluation.json", "evaluation.md", "members.png", "mistakes.png",
+        "reliability.png",
+    ]  # fmt: skip
+    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == found.report
+    assert (out / "evaluation.md").read_text(encoding="utf-8") == table(found.report)
+    assert (out / "members.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_report_that_cannot_be_written_is_told(bundle: Path, draw: Draw, tmp_path: Path) -> None:
+    found = assess(bundle, draw("fresh", 21), tmp_path / "cache")
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+
+    with pytest.raises(ExportError, match="cannot write"):
+        write(found, tmp_path / "file" / "report", Lettering())
