@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from http import HTTPStatus
+from urllib.parse import quote
 
 from flask import Blueprint, Response, g, request
 
@@ -76,6 +77,8 @@ def inference_blueprint(
             response.headers["Preference-Applied"] = applied(g.preferred_ms)
         uuid, source, retry = g.get("uuid"), g.get("source", "none"), g.get("retry")
         problem = g.get("problem", "")
+        if uuid is not None:
+            response.headers["Punctual-Uuid"] = quote(uuid, safe="")
         took_ms = clock() - g.arrival_ms
         # Once the caller has its reply: accounts need not be on time.
         response.call_on_close(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from urllib.parse import quote
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -225,9 +226,10 @@ def reply(problem: Problem, uuid: str | None = None, *, close: bool) -> bytes:
     """The whole HTTP reply, for a call that is refused before Flask is entered."""
     body = document(problem, uuid)
     retry = "" if problem.retry_after_s is None else f"Retry-After: {problem.retry_after_s}\r\n"
+    name = "" if uuid is None else f"Punctual-Uuid: {quote(uuid, safe='')}\r\n"
     head = (
         f"HTTP/1.1 {problem.status.value} {problem.status.phrase}\r\n"
-        f"Content-Type: {CONTENT_TYPE}\r\n{retry}Content-Length: {len(body)}\r\n"
+        f"Content-Type: {CONTENT_TYPE}\r\n{retry}{name}Content-Length: {len(body)}\r\n"
         f"Connection: {'close' if close else 'keep-alive'}\r\n\r\n"
     )
     return head.encode() + body

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -170,6 +171,7 @@ def test_a_missing_field_is_a_422_that_names_it(service: Service, field: str) ->
 def test_any_printable_uuid_is_served(service: Service, uuid: str) -> None:
     answer = service.post(request_body(esun_uuid=uuid))
     assert answer.json()["esun_uuid"] == uuid
+    assert unquote(answer.headers["Punctual-Uuid"]) == uuid
 
 
 def test_an_unreadable_image_is_a_finished_result(service: Service) -> None:
