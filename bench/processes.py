@@ -40,13 +40,14 @@ class Processes:
             start_new_session=True,
         )
 
-    def restart(self, part: str) -> None:
-        """End a program as its supervisor would, and start it as it was."""
-        process = self._parts[part]
-        command, environment = self._commands[part]
-        process.terminate()
-        process.wait(_STOP_WITHIN_S)
-        self.start(part, command, environment)
+    def end(self, part: str) -> None:
+        """End a program as its supervisor would."""
+        self._parts[part].terminate()
+        self._parts[part].wait(_STOP_WITHIN_S)
+
+    def start_again(self, part: str) -> None:
+        """Start a program as it was. It ends with the thread that starts it."""
+        self.start(part, *self._commands[part])
 
     def kill_child(self, part: str) -> None:
         """SIGKILL to the youngest child of a part, if it has any."""

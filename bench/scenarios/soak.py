@@ -130,6 +130,8 @@ class _Soak:
             patient.run(self._calls(rate * share, "patient"), self._records.append),
         )
         for task in troubles:
+            if task.done():
+                task.result()
             task.cancel()
         await asyncio.gather(*troubles, return_exceptions=True)
 
@@ -202,7 +204,8 @@ class _Soak:
             if second % _KILL_EVERY_S == _KILL_EVERY_S // 2:
                 processes.kill_child("workers")
             if second and second % _RESTART_EVERY_S == 0:
-                await asyncio.to_thread(processes.restart, "redis")
+                await asyncio.to_thread(processes.end, "redis")
+                processes.start_again("redis")
             await asyncio.sleep(_SAMPLE_EVERY_S)
 
     async def _slow_caller(self) -> None:
