@@ -15,7 +15,7 @@ from model.training.fit.progress import CURVES
 from model.training.fit.teacher import Teacher
 from model.training.fit.trainer import Plan, Round
 from model.training.train import train
-from tests.training.test_teacher import bundle_of
+from tests.training.fit.test_teacher import bundle_of
 from tests.training.world import LABELS, tiny_network
 
 Draw = Callable[[str, int], Path]
