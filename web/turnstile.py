@@ -40,7 +40,9 @@ _ENTERING = 8
 
 _CHANCE_EVERY_S = 0.02
 
-# Nobody comes in who would wait for a turn for a larger part of its time: a fourth.
+# Nobody comes in who would wait for a turn for so long that less than this is left for the answer.
+# Whoever has not even this waits for a fourth of its time.
+_ANSWER_TAKES_MS = 675
 _WAITS_A = 4
 _LEARN = 0.1
 
@@ -200,7 +202,8 @@ class Turnstile:
 
     def _is_too_long(self, left_ms: int, ahead: int = 0) -> bool:
         """Whether a call with so much time left would wait too long for its turn."""
-        return (self._waiting + ahead) * self._pace_ms > left_ms / _WAITS_A
+        most_ms = max(left_ms / _WAITS_A, left_ms - _ANSWER_TAKES_MS)
+        return (self._waiting + ahead) * self._pace_ms > most_ms
 
     def _precedents(self, glance: Glance) -> list[_Speaking]:
         """Those that speak for a call: where a small image has no room, a large one has none."""

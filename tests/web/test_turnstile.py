@@ -164,6 +164,7 @@ def test_nobody_comes_in_who_would_wait_too_long_for_a_turn(world: World) -> Non
     gevent.joinall(crowd, timeout=5)
     assert world.turnstile.shut_to(glance_of(), 900, ahead=20) is None
     assert isinstance(world.turnstile.shut_to(glance_of(), 900, ahead=24), FrontBusy)
+    assert world.turnstile.shut_to(glance_of(PATIENT), 10_000, ahead=900) is None
     # Of less time, less is to be waited for.
     assert isinstance(world.turnstile.shut_to(glance_of(), 400, ahead=12), FrontBusy)
 
