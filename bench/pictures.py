@@ -22,12 +22,24 @@ from model.bundle import Bundle
 _START = b"\xff\xd8"
 _COMMENT = b"\xff\xfe"
 
+# What a pixel of noise takes in a JPEG of quality 90.
+_BYTES_A_PIXEL = 0.8
+
 
 class Picture(NamedTuple):
     """A JPEG file, and the answer that is right."""
 
     jpeg: bytes
     label: str
+
+    @classmethod
+    def of_noise(cls, size: float) -> Picture:
+        """A JPEG of about so many bytes, that costs what its size says to carry and to decode."""
+        side = round((size / _BYTES_A_PIXEL) ** 0.5)
+        pixels = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "JPEG", quality=90)
+        return cls(stream.getvalue(), "isnull")
 
     def marked(self, number: int) -> Picture:
         """The same pixels in a file of its own."""

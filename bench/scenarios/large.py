@@ -7,7 +7,6 @@ a file of its own, of noise, so that it costs what its size says to carry and to
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 import uuid
 from argparse import ArgumentParser, Namespace
@@ -15,9 +14,7 @@ from collections import Counter
 from itertools import count
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from bench.caller import Call, Caller, Patience
 from bench.load import Load, Measured
@@ -27,9 +24,6 @@ from bench.plots import draw_lines
 HELP = "large images from few callers and from many"
 KEYS = ("image MB", "callers")
 COMPARED = ("answers per s",)
-
-# What a pixel of noise takes in a JPEG of quality 90.
-_BYTES_A_PIXEL = 0.8
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -49,7 +43,7 @@ def measure(load: Load, options: Namespace) -> Measured:
     """Answers per second for every size and number of callers."""
     rows: list[dict[str, Any]] = []
     for size in map(float, options.megabytes.split(",")):
-        picture = _noise(size * 1e6)
+        picture = Picture.of_noise(size * 1e6)
         fewest: float | None = None
         for callers in map(int, options.callers.split(",")):
             statuses = _crowd(load, picture, callers, options)
@@ -101,12 +95,3 @@ def _crowd(load: Load, picture: Picture, callers: int, options: Namespace) -> Co
 
     load.with_caller(patience(options), work)
     return statuses
-
-
-def _noise(size: float) -> Picture:
-    """A JPEG of about so many bytes."""
-    side = round((size / _BYTES_A_PIXEL) ** 0.5)
-    pixels = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=90)
-    return Picture(stream.getvalue(), "isnull")

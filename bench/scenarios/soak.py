@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import random
 import struct
 import time
@@ -21,9 +20,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from bench.caller import Call, Caller, Patience, Record
 from bench.errors import BenchError
@@ -42,7 +39,6 @@ COMPARED = ("in time %",)
 _PATIENT, _AGAIN, _HOSTILE = 10, 10, 1
 # Bytes of the larger images, and how many calls in a thousand have one.
 _LARGE = {300_000: 20, 700_000: 8, 2_000_000: 3, 6_000_000: 1}
-_SIDE_PER_ROOT_BYTE = 0.8**-0.5
 
 _KILL_EVERY_S, _RESTART_EVERY_S, _SAMPLE_EVERY_S = 60, 300, 10
 _REFUSED_FOR_GOOD = 422
@@ -113,7 +109,7 @@ class _Soak:
         self._load, self._target, self._options = load, target, options
         self._seconds = 60 * options.minutes
         self._random = random.Random(options.seed)  # noqa: S311
-        self._large = {size: _noise(size) for size in _LARGE}
+        self._large = {size: Picture.of_noise(size) for size in _LARGE}
         self._records: list[Record] = []
         self.megabytes: list[dict[str, float]] = []
 
@@ -225,11 +221,3 @@ class _Soak:
 
 def _is_lost(record: Record) -> bool:
     return record.answer is None and record.copies[-1].status != _REFUSED_FOR_GOOD
-
-
-def _noise(size: int) -> Picture:
-    side = round(size**0.5 * _SIDE_PER_ROOT_BYTE)
-    pixels = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=90)
-    return Picture(stream.getvalue(), "isnull")
