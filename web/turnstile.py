@@ -121,10 +121,8 @@ class Turnstile:
             return None
         if self._is_too_long(left_ms, ahead):
             return self._busy
-        found = self._precedents(glance)
-        if not found or found[0].precedent.calls_one():
-            return None
-        return found[0].problem
+        found = self._speaking(glance)
+        return None if found is None or found.precedent.calls_one() else found.problem
 
     def note(self, problem: Problem, wait_ms: int, image_bytes: int) -> None:
         """A new request of such an image, that had so much time, was refused."""
@@ -160,8 +158,8 @@ class Turnstile:
         # While it waited, somebody else may have been refused.
         if passes or self._small.is_asked or self._large.is_asked:
             return None
-        found = self._precedents(glance)
-        return Refusal(found[0].problem, uuid) if found else None
+        found = self._speaking(glance)
+        return Refusal(found.problem, uuid) if found else None
 
     def _await_chance(self, glance: Glance, left_ms: int) -> Problem | None:
         """By precedent it is refused, unless it may ask or the way becomes free.
@@ -169,11 +167,11 @@ class Turnstile:
         Whoever has much to send waits for that a while: to send it again costs both sides more.
         """
         until_ms = self._clock() + (left_ms // _WAITS_A if glance.is_large else 0)
-        while found := self._precedents(glance):
-            if found[0].precedent.lets_ask():
+        while found := self._speaking(glance):
+            if found.precedent.lets_ask():
                 return None
             if self._clock() >= until_ms:
-                return found[0].problem
+                return found.problem
             gevent.sleep(_CHANCE_EVERY_S)
         return None
 
@@ -205,11 +203,13 @@ class Turnstile:
         most_ms = max(left_ms / _WAITS_A, left_ms - _ANSWER_TAKES_MS)
         return (self._waiting + ahead) * self._pace_ms > most_ms
 
-    def _precedents(self, glance: Glance) -> list[_Speaking]:
-        """Those that speak for a call: where a small image has no room, a large one has none."""
+    def _speaking(self, glance: Glance) -> _Speaking | None:
+        """What speaks for a call: where a small image has no room, a large one has none."""
         wait_ms = self._wait_ms(glance)
-        every = [self._small, self._large] if glance.is_large else [self._small]
-        return [_Speaking(each, problem) for each in every if (problem := each.of(wait_ms))]
+        for precedent in (self._small, self._large) if glance.is_large else (self._small,):
+            if problem := precedent.of(wait_ms):
+                return _Speaking(precedent, problem)
+        return None
 
     def account(self, problem: Problem, count: int = 1) -> None:
         """One line a second: a line for each would cost more than the refusal."""
