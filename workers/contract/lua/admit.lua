@@ -93,14 +93,15 @@ local function want()
   end
 end
 
--- Returns what the request is if its image is neither there nor can be stored.
+-- Returns what the request is if its image is neither there nor can be stored. `before`: how many
+-- stand before it, if that was counted.
 local function without_image(before)
   if redis.call('EXISTS', image_of(entry)) == 1 then
     even_when_full()
   elseif not sent then
     return {'image'}
   elseif not make_room(size, most_bytes) then
-    return {'full', before}
+    return {'full', before or waiting()}
   else
     return store(entry, image, drop_after, true)
   end
@@ -120,7 +121,7 @@ if known then
   if lease_until > now then
     even_when_full()
     -- One that has stood in line beyond its time has outlived its image.
-    local refused = state == 'queued' and without_image(waiting())
+    local refused = state == 'queued' and without_image()
     if refused then
       return refused
     end
