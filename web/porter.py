@@ -6,6 +6,7 @@ many an answer. Here a lot of them shares all three.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import logging
 import socket
@@ -105,7 +106,9 @@ class Porter(StreamServer):
 
     def _sort_lot(self, lot: list[_Comer]) -> None:
         refused: dict[Problem, dict[_Comer, str]] = {}
-        let_in = given_up = 0
+        # How long those still wait who were let in, the shortest first.
+        let_in: list[int] = []
+        given_up = 0
         for comer in lot:
             try:
                 is_here = comer.look()
@@ -121,10 +124,11 @@ class Porter(StreamServer):
                 self._send_away(comer)
                 given_up += 1
                 continue
-            problem, uuid = self._turnstile.shut_to(glance, left_ms, let_in), glance.uuid
+            ahead = bisect.bisect_right(let_in, left_ms)
+            problem, uuid = self._turnstile.shut_to(glance, left_ms, ahead), glance.uuid
             if problem is None or uuid is None or not glance.is_whole:
                 self._let_in(comer)
-                let_in += 1
+                bisect.insort(let_in, left_ms)
             else:
                 refused.setdefault(problem, {})[comer] = uuid
         for problem, comers in refused.items():

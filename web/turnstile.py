@@ -3,8 +3,8 @@
 The latest refusal is the precedent for who comes after it; one of a large image says nothing of
 small ones. Whoever asks for what is kept or under way is let through.
 
-And only so many go in at a time. The others wait here, where it costs nothing to find that their
-time is up.
+And only so many go in at a time, the hurried before the patient. The others wait here, where it
+costs nothing to find that their time is up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import gevent
 from gevent import Greenlet, getcurrent
-from gevent.lock import BoundedSemaphore
 
 from web.acquaintance import Acquaintance
 from web.arrival import arrival
@@ -25,6 +24,7 @@ from web.metrics import Metrics
 from web.precedent import Precedent
 from web.problems import FrontBusy, Problem
 from web.settings import WebSettings
+from web.turns import Turns
 from workers.contract.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -76,10 +76,9 @@ class Turnstile:
         self._small, self._large = Precedent(clock), Precedent(clock)
         self._behind_until_ms = 0
         self._entering: set[Greenlet] = set()
-        self._waiting = 0
         # Between the ends of two turns while others wait: how fast those get theirs, on average.
         self._pace_ms, self._ended_ms = 0.0, 0
-        self._turns = BoundedSemaphore(_ENTERING)
+        self._turns = Turns(_ENTERING)
         self._untold: Counter[str] = Counter()
         self._told_ms = 0
 
@@ -115,7 +114,7 @@ class Turnstile:
     def shut_to(self, glance: Glance, left_ms: int, ahead: int) -> Problem | None:
         """What a call is refused with that has just come, unless its request is known.
 
-        ``ahead``: so many were let in that have not come to the turnstile yet.
+        ``ahead``: so many were let in before it that have no more time and have not come here yet.
         """
         if not glance.asks_inference:
             return None
@@ -139,8 +138,8 @@ class Turnstile:
         current = getcurrent()
         if current in self._entering:
             self._entering.discard(current)
-            self._turns.release()
             self._learn_pace()
+            self._turns.give_back()
 
     def _refusal(self, glance: Glance, left_ms: int) -> Refusal | None:
         uuid, passes = None, False
@@ -154,7 +153,7 @@ class Turnstile:
                 return Refusal(problem, uuid)
         # Of a request that is not wholly here nobody knows how long it would take a turn.
         if glance.is_whole:
-            self._await_turn()
+            self._await_turn(left_ms)
         # While it waited, somebody else may have been refused.
         if passes or self._small.is_asked or self._large.is_asked:
             return None
@@ -175,19 +174,16 @@ class Turnstile:
             gevent.sleep(_CHANCE_EVERY_S)
         return None
 
-    def _await_turn(self) -> None:
-        if not self._waiting:
-            self._ended_ms = self._clock()
-        self._waiting += 1
-        try:
-            self._turns.acquire()
-        finally:
-            self._waiting -= 1
+    def _await_turn(self, left_ms: int) -> None:
+        now_ms = self._clock()
+        if not self._turns.are_awaited:
+            self._ended_ms = now_ms
+        self._turns.take(now_ms + left_ms)
         self._entering.add(getcurrent())
 
     def _learn_pace(self) -> None:
         now_ms = self._clock()
-        if self._waiting:
+        if self._turns.are_awaited:
             self._pace_ms += (now_ms - self._ended_ms - self._pace_ms) * _LEARN
         self._ended_ms = now_ms
 
@@ -196,12 +192,13 @@ class Turnstile:
 
     @property
     def _is_crowded(self) -> bool:
-        return bool(self._turns.locked())
+        return self._turns.are_taken
 
     def _is_too_long(self, left_ms: int, ahead: int = 0) -> bool:
         """Whether a call with so much time left would wait too long for its turn."""
         most_ms = max(left_ms / _WAITS_A, left_ms - _ANSWER_TAKES_MS)
-        return (self._waiting + ahead) * self._pace_ms > most_ms
+        before = self._turns.before(self._clock() + left_ms)
+        return (before + ahead) * self._pace_ms > most_ms
 
     def _speaking(self, glance: Glance) -> _Speaking | None:
         """What speaks for a call: where a small image has no room, a large one has none."""

@@ -89,7 +89,7 @@ def test_a_killed_worker_process_costs_one_repetition_within_the_same_call(slow:
 def test_a_killed_worker_is_replaced_by_another_one(slow: Service) -> None:
     """When the whole worker dies in the middle of a task, a second worker takes over."""
     body = request_body()
-    patient = in_background(slow, body, Prefer="wait=20")
+    patient = in_background(slow, body, Prefer="wait=30")
     wait_for_executions(slow, 1)
     orphans = slow.worker_processes()
 
@@ -136,7 +136,8 @@ def test_a_killed_front_process_loses_nothing(slow: Service) -> None:
 
 def test_a_frozen_worker_process_does_not_hold_its_request(slow: Service) -> None:
     body = request_body()
-    patient = in_background(slow, body, Prefer="wait=10")
+    # Loading an ensemble in the other worker takes several seconds of that.
+    patient = in_background(slow, body, Prefer="wait=30")
     wait_for_executions(slow, 1)
     frozen = slow.worker_processes()
     for process in frozen:

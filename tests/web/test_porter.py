@@ -133,3 +133,16 @@ def test_whose_time_is_over_is_told_while_the_caller_is_there(world: World) -> N
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""
     assert world.let_in == []
+
+
+def test_the_patient_of_a_lot_do_not_stand_before_the_hurried(world: World) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def shut_to(_: Any, left_ms: int, ahead: int) -> None:
+        asked.append((left_ms, ahead))
+
+    world.turnstile.shut_to = shut_to
+    world.turnstile.left_ms.side_effect = [30_000] * 3 + [900] * 2
+    # In the hall together before the porter looks: one lot.
+    gevent.joinall([gevent.spawn(world.call, request(str(number))) for number in range(5)])
+    assert asked == [(30_000, 0), (30_000, 1), (30_000, 2), (900, 0), (900, 1)]
