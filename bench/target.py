@@ -22,7 +22,7 @@ from deploy.run import BROWSER
 
 _READY_WITHIN_S = 300
 _ASK_AGAIN_S = 0.2
-_EXECUTIONS = re.compile(r"^punctual_executions_total ([\d.e+]+)", re.MULTILINE)
+_EXECUTIONS = re.compile(r"^punctual_executions_total(?:\{.*\})? ([\d.e+]+)", re.MULTILINE)
 
 
 class Target:
@@ -46,8 +46,8 @@ class Target:
     def executions(self) -> int | None:
         """How many images it has computed, where it counts."""
         with contextlib.suppress(OSError), BROWSER.open(f"{self.url}/metrics", timeout=5) as reply:
-            if found := _EXECUTIONS.search(reply.read().decode()):
-                return int(float(found[1]))
+            if found := _EXECUTIONS.findall(reply.read().decode()):
+                return int(sum(map(float, found)))
         return None
 
     def cpu_s(self) -> dict[str, float]:

@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,11 +23,14 @@ import requests
 from PIL import Image, ImageDraw
 
 from tests.redis_process import RedisProcess, free_port
-from workers.contract.keys import COUNTS, INFERENCE, LATE, LINE, PARTIAL
+from workers.contract import keys
+from workers.contract.keys import algorithm_of, of
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE: dict[str, Any] = json.loads((ROOT / "docs" / "sample-request.json").read_text())
 SAMPLE_ANSWER = "德"
+
+_WORK = (keys.INFERENCE, keys.LINE, keys.LATE, keys.PARTIAL)
 
 # An idle connection would delay the graceful stop of the front.
 _NO_KEEP_ALIVE = {"Connection": "close"}
@@ -41,6 +45,7 @@ class Service:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._app = app
+        self._bundle = Path(environment.get("BUNDLE", ROOT / "bundles" / "handwriting"))
         self._environment = {
             **os.environ,
             "REDIS_URL": self.redis.url,
@@ -133,7 +138,7 @@ class Service:
         begun = -1
         while self.executions() != begun:
             begun = self.executions()
-            self.wait_until(lambda: not self.redis.client.exists(INFERENCE, LINE, LATE, PARTIAL))
+            self.wait_until(lambda: not self.redis.client.exists(*map(self.key, _WORK)))
             # A message in the hands of a worker's parent is in no queue and has not begun.
             time.sleep(0.3)
 
@@ -149,9 +154,24 @@ class Service:
             f"{self.url}/inference", data, headers=headers | _NO_KEEP_ALIVE, timeout=timeout_s
         )
 
+    @property
+    def algorithm(self) -> str:
+        """What the bundle is called."""
+        return algorithm_of(self.line)
+
+    @cached_property
+    def line(self) -> str:
+        """Its name and version."""
+        manifest = json.loads((self._bundle / "manifest.json").read_text())
+        return f"{manifest['name']}/{manifest['version']}"
+
+    def key(self, name: str) -> str:
+        """One of the keys of the line that is served."""
+        return of(self.line, name)
+
     def executions(self) -> int:
         """How many images the workers have computed."""
-        return int(self.redis.client.hget(COUNTS, "executions") or 0)
+        return int(self.redis.client.hget(self.key(keys.COUNTS), "executions") or 0)
 
     def worker_processes(self) -> list[psutil.Process]:
         """The processes that hold an ensemble."""

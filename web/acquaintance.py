@@ -11,7 +11,10 @@ import gevent
 from gevent.event import AsyncResult
 from redis import RedisError
 
-from workers.contract.ledger import Ledger
+from web.glance import Call
+from web.problems import Problem
+from web.status import LatestStatus
+from workers.contract.ledger import Ledger, Name
 
 # So long questions gather.
 _GATHER_S = 0.005
@@ -20,31 +23,34 @@ _GATHER_S = 0.005
 class Acquaintance:
     """Its questions are gathered for a moment, and go to Redis together."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, latest: LatestStatus) -> None:
         self._ledger = ledger
-        self._asked: dict[str, AsyncResult] = {}
+        self._latest = latest
+        self._asked: dict[Call, AsyncResult] = {}
         self._asking = False
 
-    def knows(self, uuid: str) -> bool:
-        """Whether something is kept or under way for the uuid; False when Redis does not say."""
-        answer = self._asked.setdefault(uuid, AsyncResult())
+    def knows(self, call: Call) -> bool:
+        """Whether something is kept or under way for it; False when Redis does not say."""
+        answer = self._asked.setdefault(call, AsyncResult())
         if not self._asking:
             self._asking = True
             gevent.spawn(self._ask)
         return bool(answer.get())
 
-    def known(self, uuids: Sequence[str]) -> set[str]:
+    def known(self, calls: Sequence[Call]) -> set[Call]:
         """Those for which something is kept or under way; none when Redis does not say."""
         try:
-            return self._ledger.known(uuids) if uuids else set()
-        except RedisError:
+            names = {call: Name(self._latest.named(call.algorithm), call.uuid) for call in calls}
+            known = self._ledger.known(list(names.values())) if names else set()
+        except (RedisError, Problem):
             return set()
+        return {call for call, name in names.items() if name in known}
 
     def _ask(self) -> None:
         while self._asked:
             gevent.sleep(_GATHER_S)
             asked, self._asked = self._asked, {}
             known = self.known(list(asked))
-            for uuid, answer in asked.items():
-                answer.set(uuid in known)
+            for call, answer in asked.items():
+                answer.set(call in known)
         self._asking = False

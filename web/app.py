@@ -59,14 +59,14 @@ def create_app(settings: WebSettings, clock: Clock = wall_clock_ms) -> Flask:
     listener = Listener(redis, moved, outages)
     metrics = Metrics(latest)
     lobby = Lobby(_SEATS)
-    acquaintance = Acquaintance(ledger)
+    acquaintance = Acquaintance(ledger, latest)
     turnstile = Turnstile(acquaintance, metrics, settings, clock)
     dispatcher = Dispatcher(ledger, listener, latest, outages, turnstile, settings, clock)
 
     app = Flask(__name__)
     register_problems(app)
     app.register_blueprint(
-        inference_blueprint(settings, dispatcher, turnstile, lobby, metrics, clock)
+        inference_blueprint(settings, latest, dispatcher, turnstile, lobby, metrics, clock)
     )
     app.register_blueprint(health_blueprint(latest))
     app.register_blueprint(metrics.blueprint())

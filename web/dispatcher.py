@@ -66,6 +66,15 @@ class Answer(NamedTuple):
     source: Source
 
 
+class _Asked(NamedTuple):
+    """A request on its way; requests of one ``subject`` share an execution."""
+
+    algorithm: str
+    request: InferenceRequest
+    subject: str
+    deadlines: Deadlines
+
+
 class Dispatcher:
     """Admits, waits, and looks again."""
 
@@ -87,21 +96,22 @@ class Dispatcher:
         self._turnstile = turnstile
         self._clock = clock
 
-    def answer(self, request: InferenceRequest, deadlines: Deadlines) -> Answer:
+    def answer(self, algorithm: str, request: InferenceRequest, deadlines: Deadlines) -> Answer:
         """The answer, computed once whatever number of copies arrive.
 
         Raises:
             Problem: any of those this module imports; ``AnswerLate`` at ``answer_by_ms``.
         """
         self._latest.require_redis()
+        asked = _Asked(algorithm, request, self._subject(request), deadlines)
         left_ms = max(_LAST_LOOK_MS, deadlines.answer_by_ms - self._clock())
         try:
             # The clock holds whatever hangs: a silent Redis, the queue for its connections.
             with (
                 Timeout(left_ms / 1000, AnswerLate()),
-                self._listener.waiter(self._subject(request)) as waiter,
+                self._listener.waiter(algorithm, asked.subject) as waiter,
             ):
-                answer = self._wait(request, deadlines, waiter)
+                answer = self._wait(asked, waiter)
         except RedisError as error:
             raise self._outages.note(error) from error
         except AnswerLate:
@@ -115,33 +125,35 @@ class Dispatcher:
                 raise EngineFailed(f"{answer.result.text}. Send the same request again.")
         return answer
 
-    def _wait(self, request: InferenceRequest, deadlines: Deadlines, waiter: Waiter) -> Answer:
+    def _wait(self, asked: _Asked, waiter: Waiter) -> Answer:
         """Wait to be told, and look again whenever a lease may have run out."""
-        last_look_ms = deadlines.answer_by_ms - _LAST_LOOK_MS
+        last_look_ms = asked.deadlines.answer_by_ms - _LAST_LOOK_MS
         source: Source | None = None
         while True:
-            admission = self._admit(request, deadlines, waits=source is not None)
+            admission = self._admit(asked, waits=source is not None)
             self._turnstile.is_in(taken=admission.verdict is Verdict.ENQUEUED)
             source = source or _SOURCES[admission.verdict]
             result = admission.result
             if result is None:
                 until_ms = min(last_look_ms, admission.look_again_ms)
-                result = waiter.wait(max(0, until_ms - self._clock()) / 1000)
+                wait_s = max(0, until_ms - self._clock()) / 1000
+                result = waiter.wait(admission.line, wait_s)
             if result is None and self._clock() >= last_look_ms:
                 # Whatever the subscription missed is in the ledger.
-                result = self._ledger.result(request.uuid)
+                result = self._ledger.result(asked.algorithm, asked.request.uuid)
                 if result is None:
                     raise AnswerLate
             if result is not None:
                 return Answer(result, source)
 
-    def _admit(self, request: InferenceRequest, deadlines: Deadlines, *, waits: bool) -> Admission:
+    def _admit(self, asked: _Asked, *, waits: bool) -> Admission:
         """Ask the ledger what the request is, which puts it in line if it is new."""
         # Large images are sent when they are wanted: most copies and refusals need none.
+        request = asked.request
         small = request.size <= SMALL_BYTES
-        admission = self._ask(request, deadlines, request.image if small else None)
+        admission = self._ask(asked, request.image if small else None)
         if admission.image_wanted and request.image is not None and not small:
-            admission = self._ask(request, deadlines, request.image)
+            admission = self._ask(asked, request.image)
         match admission.verdict:
             case Verdict.CONFLICT:
                 raise UuidConflict(
@@ -158,23 +170,23 @@ class Dispatcher:
                 self._latest.require_writing()
                 raise WorkersAway
             case Verdict.FULL if not waits:
-                raise LineFull(self._seconds_to_work_off(admission.before))
+                raise LineFull(self._seconds_to_work_off(asked.algorithm, admission.before))
             case Verdict.IMAGE:
                 raise RedisAway("Redis has lost what it knew. Send the same request again.")
         request.image = None
         return admission
 
-    def _ask(
-        self, request: InferenceRequest, deadlines: Deadlines, image: bytes | None
-    ) -> Admission:
+    def _ask(self, asked: _Asked, image: bytes | None) -> Admission:
+        request, deadlines = asked.request, asked.deadlines
         try:
             return self._ledger.admit(
+                asked.algorithm,
                 request.uuid,
                 request.fingerprint,
-                self._subject(request),
+                asked.subject,
                 deadlines,
                 self._listener.channel,
-                self._room(deadlines.answer_by_ms - self._clock()),
+                self._room(asked.algorithm, deadlines.answer_by_ms - self._clock()),
                 image,
                 request.size,
             )
@@ -183,7 +195,7 @@ class Dispatcher:
             # and can be read from a Redis that takes nothing new, is of this image.
             result = None
             if isinstance(problem_of(error), QueueReadOnly):
-                result = self._ledger.result(request.uuid)
+                result = self._ledger.result(asked.algorithm, request.uuid)
             if result is None:
                 raise
             return Admission(Verdict.KEPT, result)
@@ -194,9 +206,9 @@ class Dispatcher:
             return request.fingerprint
         return f"{request.fingerprint}{request.uuid}"
 
-    def _room(self, wait_ms: int) -> Room:
+    def _room(self, algorithm: str, wait_ms: int) -> Room:
         """What may go before it so that one member's answer would still be on time."""
-        status, settings = self._latest.status, self._settings
+        status, settings = self._latest.status(algorithm), self._settings
         patient = wait_ms > settings.answer_within_ms
         return Room(
             within_ms=wait_ms - _RESERVE_MS,
@@ -208,6 +220,6 @@ class Dispatcher:
             image_bytes=settings.max_queue_bytes * (3 if patient else 4) // 4,
         )
 
-    def _seconds_to_work_off(self, before: int) -> int:
-        rate = self._latest.status.rate.images
+    def _seconds_to_work_off(self, algorithm: str, before: int) -> int:
+        rate = self._latest.status(algorithm).rate.images
         return max(1, math.ceil(before / rate)) if rate else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from typing import NamedTuple
 
 import gevent
 
@@ -15,11 +16,18 @@ LONGEST_BYTES = 65_536
 _REST_WITHIN_S = 0.1
 
 _END_OF_HEAD = b"\r\n\r\n"
-_INFERENCE = b"POST /inference"
+_INFERENCE = re.compile(rb"POST /inference(?:/([a-z0-9-]{1,63}))?[ ?]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _PREFER = re.compile(rb"\r\nprefer:([^\r]*)", re.IGNORECASE)
 _LAST = re.compile(rb"\A[^\r]*HTTP/1\.0\r\n|\r\nconnection:[ \t]*close", re.IGNORECASE)
 _UUID = re.compile(rb'"esun_uuid"\s*:\s*"([^"\\]{1,512})"')
+
+
+class Call(NamedTuple):
+    """A request as its caller names it."""
+
+    algorithm: str | None
+    uuid: str
 
 
 class Glance:
@@ -32,12 +40,24 @@ class Glance:
     @property
     def asks_inference(self) -> bool:
         """Whether it is one of the calls that may be refused at the door."""
-        return self.data.startswith(_INFERENCE)
+        return _INFERENCE.match(self.data) is not None
+
+    @property
+    def algorithm(self) -> str | None:
+        """The name in its path, if there is one."""
+        found = _INFERENCE.match(self.data)
+        return found[1].decode() if found and found[1] else None
 
     @property
     def wait_ms(self) -> int | None:
         """What it asks for with ``Prefer: wait``."""
         return preferred_wait_ms(value.decode("latin-1") for value in _PREFER.findall(self._head()))
+
+    @property
+    def call(self) -> Call | None:
+        """Which request it is, where that can be told."""
+        uuid = self.uuid
+        return None if uuid is None else Call(self.algorithm, uuid)
 
     @property
     def uuid(self) -> str | None:

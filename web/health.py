@@ -19,7 +19,7 @@ def health_blueprint(latest: LatestStatus) -> Blueprint:
     @blueprint.get("/readyz")
     def readyz() -> Response:
         latest.require_writing()
-        status = latest.status
+        status = latest.status(latest.named(None))
         if not status.ready:
             raise WorkersAway
         return jsonify(status="ready", workers=status.workers, queue_length=status.queue_length)

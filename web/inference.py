@@ -18,6 +18,7 @@ from web.metrics import Metrics
 from web.prefer import applied, preferred_wait_ms
 from web.problems import FrontBusy, Problem
 from web.settings import WebSettings
+from web.status import LatestStatus
 from web.turnstile import SMALL_BYTES, Turnstile
 from web.wire import InferenceRequest
 from workers.contract.clock import Clock, Deadlines
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 def inference_blueprint(
     settings: WebSettings,
+    latest: LatestStatus,
     dispatcher: Dispatcher,
     turnstile: Turnstile,
     lobby: Lobby,
@@ -44,7 +46,11 @@ def inference_blueprint(
         g.preferred_ms = preferred_wait_ms(request.headers.getlist("Prefer"))
 
     @blueprint.post("/inference")
-    def inference() -> Response:
+    @blueprint.post("/inference/<algorithm>")
+    def inference(algorithm: str | None = None) -> Response:
+        g.algorithm = algorithm
+        if algorithm is not None:
+            latest.named(algorithm)
         wait_ms = g.preferred_ms or settings.answer_within_ms
         body = bodies.read(request, wait_ms / 1000)
         lobby.leave()
@@ -61,12 +67,13 @@ def inference_blueprint(
             useful_for_ms=settings.useful_for_ms,
             drop_after_ms=settings.drop_after_ms,
         )
+        name = latest.named(algorithm)
         with metrics.waiting.track_inprogress():
             try:
-                answer = dispatcher.answer(asked, deadlines)
+                answer = dispatcher.answer(name, asked, deadlines)
             except Problem as problem:
                 if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                    turnstile.note(problem, wait_ms, asked.size)
+                    turnstile.note(problem, wait_ms, algorithm, asked.size)
                 raise
         g.source = answer.source
         return _reply(asked.uuid, answer, settings)
@@ -76,23 +83,29 @@ def inference_blueprint(
         if g.preferred_ms is not None:
             response.headers["Preference-Applied"] = applied(g.preferred_ms)
         uuid, source, retry = g.get("uuid"), g.get("source", "none"), g.get("retry")
-        problem = g.get("problem", "")
+        problem, algorithm = g.get("problem", ""), g.get("algorithm")
         if uuid is not None:
             response.headers["Punctual-Uuid"] = quote(uuid, safe="")
         took_ms = clock() - g.arrival_ms
         # Once the caller has its reply: accounts need not be on time.
         response.call_on_close(
-            lambda: _account(response.status_code, uuid, source, problem, took_ms, retry)
+            lambda: _account(response.status_code, algorithm, uuid, source, problem, took_ms, retry)
         )
         return response
 
     def _account(
-        status: int, uuid: str | None, source: str, problem: str, took_ms: int, retry: int | None
+        status: int,
+        algorithm: str | None,
+        uuid: str | None,
+        source: str,
+        problem: str,
+        took_ms: int,
+        retry: int | None,
     ) -> None:
-        metrics.observe(status, source, problem, took_ms)
+        name = metrics.observe(algorithm, status, source, problem, took_ms)
         logger.info(
-            "uuid=%s status=%d source=%s type=%s took_ms=%d retry=%s",
-            *(uuid, status, source, problem or "none", took_ms, retry),
+            "algorithm=%s uuid=%s status=%d source=%s type=%s took_ms=%d retry=%s",
+            *(name, uuid, status, source, problem or "none", took_ms, retry),
         )
 
     return blueprint

@@ -35,19 +35,20 @@ class Waiter:
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._result: Result | None = None
+        self._results: dict[str, Result] = {}
 
-    def tell(self, result: Result | None) -> None:
+    def tell(self, notice: Notice | None) -> None:
         """Wake the request, with its result or without one to make it look again."""
-        if result is not None:
-            self._result = result
+        if notice is not None and notice.result is not None:
+            self._results[notice.line] = notice.result
         self._event.set()
 
-    def wait(self, timeout_s: float) -> Result | None:
-        """The result, or None when it is time to look again."""
-        self._event.wait(timeout_s)
-        self._event.clear()
-        return self._result
+    def wait(self, line: str, timeout_s: float) -> Result | None:
+        """The result of this line, or None when it is time to look again."""
+        if line not in self._results:
+            self._event.wait(timeout_s)
+            self._event.clear()
+        return self._results.get(line)
 
 
 class Listener:
@@ -60,7 +61,7 @@ class Listener:
         self._moved = moved
         self._outages = outages
         # By subject, which has the fingerprint in it: nobody is told the result of another image.
-        self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
+        self._waiters: defaultdict[tuple[str, str], set[Waiter]] = defaultdict(set)
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def start(self) -> None:
@@ -68,17 +69,17 @@ class Listener:
         self._thread.start()
 
     @contextmanager
-    def waiter(self, subject: str) -> Iterator[Waiter]:
-        """Be told of one subject's result for the length of the block."""
-        waiter = Waiter()
-        self._waiters[subject].add(waiter)
+    def waiter(self, algorithm: str, subject: str) -> Iterator[Waiter]:
+        """Be told of one subject's results for the length of the block."""
+        waiter, name = Waiter(), (algorithm, subject)
+        self._waiters[name].add(waiter)
         try:
             yield waiter
         finally:
-            waiters = self._waiters[subject]
+            waiters = self._waiters[name]
             waiters.discard(waiter)
             if not waiters:
-                del self._waiters[subject]
+                del self._waiters[name]
 
     def _run(self) -> None:
         while True:
@@ -114,8 +115,9 @@ class Listener:
                     self._tell(Notice.parse(message["data"]))
 
     def _tell(self, notice: Notice) -> None:
-        for waiter in tuple(self._waiters.get(notice.subject, ())):
-            waiter.tell(notice.result)
+        name = keys.algorithm_of(notice.line), notice.subject
+        for waiter in tuple(self._waiters.get(name, ())):
+            waiter.tell(notice)
 
     def _wake_everybody(self) -> None:
         for waiters in tuple(self._waiters.values()):

@@ -6,7 +6,7 @@ With PROMETHEUS_MULTIPROC_DIR set, the counters of all processes of a front are 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from flask import Blueprint, Response
@@ -21,8 +21,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from web.problems import RedisAway
+from web.problems import Problem, RedisAway
 from web.status import LatestStatus
+from workers.contract.readiness import Status
 
 _BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -34,22 +35,40 @@ _COUNTS = {
     "completions": "Answers of some members that were made answers of all.",
 }
 
+_GAUGES: dict[str, tuple[str, Callable[[Status], float]]] = {
+    "ready": ("Whether a worker has lately completed a task.", lambda status: status.ready),
+    "workers": ("Worker processes with a loaded ensemble.", lambda status: status.workers),
+    "queue_length": ("Messages that wait for a worker.", lambda status: status.queue_length),
+    "late_length": (
+        "Messages put aside because they were late.",
+        lambda status: status.waiting.late,
+    ),
+    "partial_length": (
+        "Answers of some members that wait to be made answers of all.",
+        lambda status: status.waiting.partial,
+    ),
+}
+
+# What is told of the line that an algorithm's new requests go to.
+_OF_LINE = ("algorithm", "bundle")
+
 
 class Metrics:
     """The metrics of one front process."""
 
     def __init__(self, latest: LatestStatus) -> None:
+        self._latest = latest
         own = CollectorRegistry()
         self._answers = Counter(
             "punctual_responses_total",
             "Replies of POST /inference.",
-            ("status", "source", "type"),
+            ("algorithm", "status", "source", "type"),
             registry=own,
         )
         self._seconds = Histogram(
             "punctual_response_seconds",
             "Time from arrival to reply of POST /inference, of those that were let in.",
-            ("source",),
+            ("algorithm", "source"),
             buckets=_BUCKETS_S,
             registry=own,
         )
@@ -65,14 +84,29 @@ class Metrics:
             MultiProcessCollector(self._registry)
         self._registry.register(_Queue(latest))
 
-    def observe(self, status: int, source: str, problem: str, took_ms: int) -> None:
-        """Account for one reply; ``problem`` is the type of its problem, empty without one."""
-        self._answers.labels(str(status), source, problem).inc()
-        self._seconds.labels(source).observe(took_ms / 1000)
+    def observe(
+        self, algorithm: str | None, status: int, source: str, problem: str, took_ms: int
+    ) -> str:
+        """Account for one reply; ``problem`` is the type of its problem, empty without one.
 
-    def count_refusals(self, status: int, problem: str, count: int) -> None:
+        Returns:
+            The name of its algorithm, empty where there is none of that name.
+        """
+        name = self._named(algorithm)
+        self._answers.labels(name, str(status), source, problem).inc()
+        self._seconds.labels(name, source).observe(took_ms / 1000)
+        return name
+
+    def count_refusals(self, algorithm: str | None, status: int, problem: str, count: int) -> None:
         """Account for replies of the door, which nobody has timed."""
-        self._answers.labels(str(status), "none", problem).inc(count)
+        self._answers.labels(self._named(algorithm), str(status), "none", problem).inc(count)
+
+    def _named(self, algorithm: str | None) -> str:
+        """Empty for what nothing is called: strangers can make up as many names as they like."""
+        try:
+            return self._latest.named(algorithm)
+        except Problem:
+            return ""
 
     def blueprint(self) -> Blueprint:
         """``GET /metrics``."""
@@ -93,45 +127,35 @@ class _Queue:
 
     def collect(self) -> Iterator[Metric]:
         """The families; without Redis only the fact that it is away."""
-        status = None
+        overview = None
         with suppress(RedisAway):
-            status = self._latest.status
+            overview = self._latest.overview
         yield GaugeMetricFamily(
-            "punctual_redis_up", "Whether Redis answers, 0 or 1.", value=float(status is not None)
+            "punctual_redis_up", "Whether Redis answers, 0 or 1.", value=float(overview is not None)
         )
-        if status is None:
+        if overview is None:
             return
-        yield GaugeMetricFamily(
-            "punctual_ready", "Whether a worker has lately completed a task.", value=status.ready
-        )
-        yield GaugeMetricFamily(
-            "punctual_workers", "Worker processes with a loaded ensemble.", value=status.workers
-        )
-        yield GaugeMetricFamily(
-            "punctual_queue_length", "Messages that wait for a worker.", value=status.queue_length
-        )
-        yield GaugeMetricFamily(
-            "punctual_late_length",
-            "Messages put aside because they were late.",
-            value=status.waiting.late,
-        )
-        yield GaugeMetricFamily(
-            "punctual_partial_length",
-            "Answers of some members that wait to be made answers of all.",
-            value=status.waiting.partial,
-        )
         yield GaugeMetricFamily(
             "punctual_image_bytes",
             "Images that Redis holds for workers.",
-            value=status.waiting.image_bytes,
+            value=overview.image_bytes,
         )
+        for name, (text, value) in _GAUGES.items():
+            gauge = GaugeMetricFamily(f"punctual_{name}", text, labels=_OF_LINE)
+            for algorithm, status in overview.statuses.items():
+                gauge.add_metric((algorithm, status.line), value(status))
+            yield gauge
         members = CounterMetricFamily(
             "punctual_members_total",
             "Results by how many members were asked; none for what cannot be read.",
-            labels=("members",),
+            labels=(*_OF_LINE, "members"),
         )
-        for asked, count in sorted(status.members.items()):
-            members.add_metric((str(asked),), count)
+        for algorithm, status in overview.statuses.items():
+            for asked, count in sorted(status.members.items()):
+                members.add_metric((algorithm, status.line, str(asked)), count)
         yield members
-        for name, count in status.counts._asdict().items():
-            yield CounterMetricFamily(f"punctual_{name}_total", _COUNTS[name], value=count)
+        for name, text in _COUNTS.items():
+            counter = CounterMetricFamily(f"punctual_{name}_total", text, labels=_OF_LINE)
+            for algorithm, status in overview.statuses.items():
+                counter.add_metric((algorithm, status.line), getattr(status.counts, name))
+            yield counter

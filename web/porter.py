@@ -10,7 +10,7 @@ import bisect
 import contextlib
 import logging
 import socket
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 import gevent
@@ -20,7 +20,7 @@ from gevent.server import StreamServer
 
 from web.acquaintance import Acquaintance
 from web.arrival import arrival
-from web.glance import LONGEST_BYTES, Glance
+from web.glance import LONGEST_BYTES, Call, Glance
 from web.problems import FrontBusy, Problem, reply
 from web.turnstile import Turnstile
 
@@ -105,10 +105,10 @@ class Porter(StreamServer):
             self._sorts = False
 
     def _sort_lot(self, lot: list[_Comer]) -> None:
-        refused: dict[Problem, dict[_Comer, str]] = {}
+        refused: dict[Problem, dict[_Comer, Call]] = {}
         # How long those still wait who were let in, the shortest first.
         let_in: list[int] = []
-        given_up = 0
+        given_up: Counter[str | None] = Counter()
         for comer in lot:
             try:
                 is_here = comer.look()
@@ -122,30 +122,33 @@ class Porter(StreamServer):
             left_ms = self._turnstile.left_ms(glance, comer.connection)
             if glance.asks_inference and left_ms <= 0:
                 self._send_away(comer)
-                given_up += 1
+                given_up[glance.algorithm] += 1
                 continue
             ahead = bisect.bisect_right(let_in, left_ms)
-            problem, uuid = self._turnstile.shut_to(glance, left_ms, ahead), glance.uuid
-            if problem is None or uuid is None or not glance.is_whole:
+            problem, call = self._turnstile.shut_to(glance, left_ms, ahead), glance.call
+            if problem is None or call is None or not glance.is_whole:
                 self._let_in(comer)
                 bisect.insort(let_in, left_ms)
             else:
-                refused.setdefault(problem, {})[comer] = uuid
+                refused.setdefault(problem, {})[comer] = call
         for problem, comers in refused.items():
             self._refuse_unknown(problem, comers)
-        if given_up:
-            self._turnstile.account(FrontBusy(), given_up)
+        self._account(FrontBusy(), given_up)
 
-    def _refuse_unknown(self, problem: Problem, comers: dict[_Comer, str]) -> None:
+    def _refuse_unknown(self, problem: Problem, comers: dict[_Comer, Call]) -> None:
         known = self._acquaintance.known(list(comers.values()))
-        strangers = 0
-        for comer, uuid in comers.items():
-            if uuid in known:
+        strangers: Counter[str | None] = Counter()
+        for comer, call in comers.items():
+            if call in known:
                 self._let_in(comer)
             else:
-                self._refuse(comer, problem, uuid)
-                strangers += 1
-        self._turnstile.account(problem, strangers)
+                self._refuse(comer, problem, call.uuid)
+                strangers[call.algorithm] += 1
+        self._account(problem, strangers)
+
+    def _account(self, problem: Problem, refused: Counter[str | None]) -> None:
+        for algorithm, count in refused.items():
+            self._turnstile.account(problem, algorithm, count)
 
     def _let_in(self, comer: _Comer) -> None:
         """The door goes on with it, from the first byte."""

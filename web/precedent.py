@@ -2,9 +2,13 @@
 
 They are as good as refused when they have no more time than it had. Every moment one of them is let
 in to ask again; when that one is taken, the way is free.
+
+Of another algorithm a refusal says nothing, and one of a large image says nothing of small ones.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from gevent import Greenlet, getcurrent
 
@@ -67,3 +71,49 @@ class Precedent:
             self._asks = None
             if taken:
                 self._latest = None
+
+
+class Speaking(NamedTuple):
+    """What speaks for a call, and what it says."""
+
+    precedent: Precedent
+    problem: Problem
+
+
+class Precedents:
+    """The latest refusals of all kinds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # By algorithm and whether the image was a large one.
+        self._kinds: dict[tuple[str | None, bool], Precedent] = {}
+
+    def note(self, problem: Problem, wait_ms: int, algorithm: str | None, *, large: bool) -> None:
+        """A new request of this kind, that had so much time, was refused."""
+        kind = (algorithm, large)
+        if kind not in self._kinds:
+            self._kinds[kind] = Precedent(self._clock)
+        self._kinds[kind].note(problem, wait_ms)
+
+    def speaking(self, wait_ms: int, algorithm: str | None, *, large: bool) -> Speaking | None:
+        """What speaks for a call: where a small image has no room, a large one has none."""
+        for of_large in (False, True) if large else (False,):
+            precedent = self._kinds.get((algorithm, of_large))
+            if precedent and (problem := precedent.of(wait_ms)):
+                return Speaking(precedent, problem)
+        return None
+
+    @property
+    def are_in_force(self) -> bool:
+        """Whether any of them speaks for anybody."""
+        return any(precedent.is_in_force for precedent in self._kinds.values())
+
+    @property
+    def are_asked(self) -> bool:
+        """Whether the current call is one that asks."""
+        return any(precedent.is_asked for precedent in self._kinds.values())
+
+    def end(self, *, taken: bool) -> None:
+        """The current call has its verdict."""
+        for precedent in self._kinds.values():
+            precedent.end(taken=taken)

@@ -83,6 +83,17 @@ class BodyTooLarge(Problem):
         super().__init__(f"The image is over {max_image_bytes:,} bytes. Send a smaller one.")
 
 
+class AlgorithmUnknown(Problem):
+    """Nothing is served under the name in the path."""
+
+    status = HTTPStatus.NOT_FOUND
+    type = "algorithm-unknown"
+    title = "No such algorithm"
+
+    def __init__(self, algorithm: str) -> None:
+        super().__init__(f"Nothing is called {algorithm!r} here. Correct the name in the path.")
+
+
 class FieldInvalid(Problem):
     """A field is missing or wrong; the detail names it."""
 

@@ -14,8 +14,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from web.outage import Outages, problem_of
 from web.probe import Prober
-from web.problems import QueueReadOnly
-from workers.contract.readiness import Readiness, Status
+from web.problems import AlgorithmUnknown, QueueReadOnly, WorkersAway
+from workers.contract.readiness import Overview, Readiness, Status
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class LatestStatus:
         self._prober = prober
         self._outages = outages
         self._failures = 0
-        self._status: Status | None = None
+        self._overview: Overview | None = None
         # Why there is none, and why Redis takes nothing new. Kept as errors: a problem is raised
         # once, for it remembers where.
         self._away = RedisError("not asked yet")
@@ -51,19 +51,48 @@ class LatestStatus:
         self._thread.start()
 
     @property
-    def status(self) -> Status:
-        """The latest status.
+    def overview(self) -> Overview:
+        """What was known at the latest look.
 
         Raises:
-            RedisAway: the latest look got no reply, or none that serves.
+            RedisAway: it got no reply, or none that serves.
         """
-        if self._status is None:
+        if self._overview is None:
             raise problem_of(self._away)
-        return self._status
+        return self._overview
+
+    def status(self, algorithm: str) -> Status:
+        """The latest status of one of the algorithms that ``named`` returns.
+
+        Raises:
+            RedisAway: as above.
+            WorkersAway: Redis has forgotten it meanwhile.
+        """
+        status = self.overview.statuses.get(algorithm)
+        if status is None:
+            raise WorkersAway
+        return status
+
+    def named(self, algorithm: str | None) -> str:
+        """The algorithm of that name, or of those who give none.
+
+        Raises:
+            RedisAway: as above.
+            AlgorithmUnknown: there is none of that name.
+            WorkersAway: no worker has come yet, so there is no algorithm at all.
+        """
+        overview = self.overview
+        if algorithm is None:
+            if overview.default is None:
+                raise WorkersAway
+            return overview.default
+        if algorithm not in overview.statuses:
+            raise AlgorithmUnknown(algorithm)
+        return algorithm
 
     def require_redis(self) -> None:
-        """Raise what ``status`` raises."""
-        _ = self.status
+        """Raise what ``overview`` raises."""
+        _ = self.overview
 
     def require_writing(self) -> None:
         """Raise also when Redis takes nothing new.
@@ -84,29 +113,29 @@ class LatestStatus:
             except Exception:
                 # Without this thread the front would believe its last status for ever.
                 logger.exception("looking at Redis failed, going on")
-                self._status = None
+                self._overview = None
 
     def look(self) -> None:
         """Look once."""
         try:
-            status = self._readiness.status()
-            self._read_only = self._try_to_write(status)
+            overview = self._readiness.overview()
+            self._read_only = self._try_to_write(overview)
         except RedisError as error:
             self._failures += 1
             refused = not isinstance(error, RedisTimeoutError)
             if refused or self._failures >= _FAILURES:
                 self._outages.note(error)
-                self._status, self._away = None, error
+                self._overview, self._away = None, error
         else:
             self._failures = 0
-            self._status = status
+            self._overview = overview
             if self._read_only is None:
                 self._outages.over()
 
-    def _try_to_write(self, status: Status) -> RedisError | None:
+    def _try_to_write(self, overview: Overview) -> RedisError | None:
         """The error, if it is one that leaves Redis readable."""
         try:
-            self._prober.probe(status)
+            self._prober.probe(overview)
         except RedisError as error:
             if not isinstance(self._outages.note(error), QueueReadOnly):
                 raise

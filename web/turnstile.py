@@ -1,7 +1,7 @@
 """The turnstile: turns away, at a glance, whom the ledger would refuse.
 
-The latest refusal is the precedent for who comes after it; one of a large image says nothing of
-small ones. Whoever asks for what is kept or under way is let through.
+The latest refusal is the precedent for who comes after it. Whoever asks for what is kept or under
+way is let through.
 
 And only so many go in at a time, the hurried before the patient. The others wait here, where it
 costs nothing to find that their time is up.
@@ -21,7 +21,7 @@ from web.acquaintance import Acquaintance
 from web.arrival import arrival
 from web.glance import Glance
 from web.metrics import Metrics
-from web.precedent import Precedent
+from web.precedent import Precedents, Speaking
 from web.problems import FrontBusy, Problem
 from web.settings import WebSettings
 from web.turns import Turns
@@ -56,11 +56,6 @@ class Refusal(NamedTuple):
     uuid: str | None = None
 
 
-class _Speaking(NamedTuple):
-    precedent: Precedent
-    problem: Problem
-
-
 class Turnstile:
     """One for each front process."""
 
@@ -73,7 +68,7 @@ class Turnstile:
         self._clock = clock
         # One for all, so that a lot is refused with it together.
         self._busy = FrontBusy()
-        self._small, self._large = Precedent(clock), Precedent(clock)
+        self._precedents = Precedents(clock)
         self._behind_until_ms = 0
         self._entering: set[Greenlet] = set()
         # Between the ends of two turns while others wait: how fast those get theirs, on average.
@@ -95,14 +90,14 @@ class Turnstile:
                 refusal = self._refusal(glance, left_ms)
         if refusal is not None:
             self.is_in()
-            self.account(refusal.problem)
+            self.account(refusal.problem, glance.algorithm)
         return refusal
 
     @property
     def is_shut(self) -> bool:
         """Whether some who come now would wait or be refused."""
-        refuses = self._small.is_in_force or self._large.is_in_force
-        return refuses or self._is_crowded or self._clock() < self._behind_until_ms
+        is_behind = self._clock() < self._behind_until_ms
+        return self._precedents.are_in_force or self._is_crowded or is_behind
 
     def left_ms(self, glance: Glance, connection: socket.socket) -> int:
         """How long its caller still waits, as the kernel tells; none at all is remembered."""
@@ -123,18 +118,16 @@ class Turnstile:
         found = self._speaking(glance)
         return None if found is None or found.precedent.calls_one() else found.problem
 
-    def note(self, problem: Problem, wait_ms: int, image_bytes: int) -> None:
+    def note(self, problem: Problem, wait_ms: int, algorithm: str | None, image_bytes: int) -> None:
         """A new request of such an image, that had so much time, was refused."""
-        precedent = self._small if image_bytes <= SMALL_BYTES else self._large
-        precedent.note(problem, wait_ms)
+        self._precedents.note(problem, wait_ms, algorithm, large=image_bytes > SMALL_BYTES)
 
     def is_in(self, *, taken: bool = False) -> None:
         """The current call has its verdict, or ends without one; the next may enter.
 
         ``taken``: it was new, and put in line.
         """
-        for precedent in (self._small, self._large):
-            precedent.end(taken=taken)
+        self._precedents.end(taken=taken)
         current = getcurrent()
         if current in self._entering:
             self._entering.discard(current)
@@ -145,8 +138,8 @@ class Turnstile:
         uuid, passes = None, False
         if self.is_shut:
             glance.await_rest()
-            uuid = glance.uuid
-            passes = uuid is not None and self._acquaintance.knows(uuid)
+            uuid, call = glance.uuid, glance.call
+            passes = call is not None and self._acquaintance.knows(call)
             if not passes and self._is_too_long(left_ms):
                 return Refusal(self._busy, uuid)
             if not passes and (problem := self._await_chance(glance, left_ms)):
@@ -155,7 +148,7 @@ class Turnstile:
         if glance.is_whole:
             self._await_turn(left_ms)
         # While it waited, somebody else may have been refused.
-        if passes or self._small.is_asked or self._large.is_asked:
+        if passes or self._precedents.are_asked:
             return None
         found = self._speaking(glance)
         return Refusal(found.problem, uuid) if found else None
@@ -200,17 +193,14 @@ class Turnstile:
         before = self._turns.before(self._clock() + left_ms)
         return (before + ahead) * self._pace_ms > most_ms
 
-    def _speaking(self, glance: Glance) -> _Speaking | None:
-        """What speaks for a call: where a small image has no room, a large one has none."""
-        wait_ms = self._wait_ms(glance)
-        for precedent in (self._small, self._large) if glance.is_large else (self._small,):
-            if problem := precedent.of(wait_ms):
-                return _Speaking(precedent, problem)
-        return None
+    def _speaking(self, glance: Glance) -> Speaking | None:
+        return self._precedents.speaking(
+            self._wait_ms(glance), glance.algorithm, large=glance.is_large
+        )
 
-    def account(self, problem: Problem, count: int = 1) -> None:
+    def account(self, problem: Problem, algorithm: str | None, count: int = 1) -> None:
         """One line a second: a line for each would cost more than the refusal."""
-        self._metrics.count_refusals(problem.status, problem.type, count)
+        self._metrics.count_refusals(algorithm, problem.status, problem.type, count)
         self._untold[problem.type] += count
         now_ms = self._clock()
         if now_ms - self._told_ms >= _TELL_EVERY_MS:

@@ -1,7 +1,8 @@
 """Celery's result backend, read from the ledger: ``AsyncResult(uuid)`` tells of a request.
 
-There is one truth, the ledger's. So nothing is stored here, nothing is forgotten, and whoever waits
-looks again now and then instead of leaving a subscription behind.
+The uuid is one of the default algorithm. There is one truth, the ledger's. So nothing is stored
+here, nothing is forgotten, and whoever waits looks again now and then instead of leaving a
+subscription behind.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from celery import states
 from celery.backends.base import BaseBackend
 
 from workers.contract.connection import patient
-from workers.contract.ledger import Ledger
+from workers.contract.ledger import Entry, Ledger
+from workers.contract.readiness import Readiness
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
@@ -34,9 +36,16 @@ class LedgerBackend(BaseBackend):
         super().__init__(*args, **kwargs, max_cached_results=-1)
 
     @cached_property
+    def _settings(self) -> QueueSettings:
+        return QueueSettings.read()
+
+    @cached_property
     def _ledger(self) -> Ledger:
-        settings = QueueSettings.read()
-        return Ledger(patient(settings), settings)
+        return Ledger(patient(self._settings), self._settings)
+
+    @cached_property
+    def _readiness(self) -> Readiness:
+        return Readiness(patient(self._settings), self._settings)
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
         """Of ``BaseBackend``: what is known of a uuid.
@@ -44,7 +53,8 @@ class LedgerBackend(BaseBackend):
         Raises:
             redis.RedisError: Redis is away.
         """
-        entry = self._ledger.entry(task_id)
+        algorithm = self._readiness.default()
+        entry = self._ledger.entry(algorithm, task_id) if algorithm else Entry("absent")
         if entry.result is None:
             return {"status": _STATES.get(entry.state, states.PENDING), "result": None}
         return _finished(entry.result)

@@ -1,14 +1,11 @@
-"""The Celery application, where ``celery -A workers`` looks for it, and its queues.
-
-Workers take from a queue only while those before it in the alphabet are empty.
-"""
+"""The Celery application, where ``celery -A workers`` looks for it, and its queues."""
 
 from __future__ import annotations
 
 from celery import Celery
 from kombu.entity import Queue
 
-from workers.contract.keys import INFERENCE, LATE, PARTIAL
+from workers.contract.keys import INFERENCE, LATE, PARTIAL, of
 from workers.contract.settings import QueueSettings
 
 _settings = QueueSettings.read()
@@ -20,8 +17,6 @@ app.conf.update(
     broker_read_url=_redis.broker_url,
     broker_write_url=_redis.broker_url,
     broker_use_ssl=_redis.tls or False,
-    task_default_queue=INFERENCE,
-    task_queues=[Queue(name) for name in (INFERENCE, LATE, PARTIAL)],
     # The ledger keeps the results: one truth, written in the same step that wakes the fronts.
     result_backend="workers.backend:LedgerBackend",
     task_ignore_result=True,
@@ -55,3 +50,9 @@ app.conf.update(
         "queue_order_strategy": "sorted",
     },
 )
+
+
+def take_from(line: str) -> None:
+    """Have this worker serve the line; from a queue it takes when those before it are empty."""
+    app.conf.task_default_queue = of(line, INFERENCE)
+    app.conf.task_queues = [Queue(of(line, name)) for name in (INFERENCE, LATE, PARTIAL)]

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from redis import RedisError
 
 from workers.contract.clock import Clock
-from workers.contract.ledger import Ledger
-from workers.contract.readiness import Readiness
+from workers.contract.line import Line
 from workers.scheduler import Pace
+from workers.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -23,23 +23,19 @@ class Heartbeat:
     def __init__(
         self,
         worker: str,
-        bundle: str,
+        line: Line,
         pace: Pace,
-        ledger: Ledger,
-        readiness: Readiness,
-        lease_ms: int,
-        task_limit_ms: int,
+        settings: WorkerSettings,
         clock: Clock,
     ) -> None:
         self._worker = worker
-        self._bundle = bundle
+        self._line = line
         self._pace = pace
-        self._ledger = ledger
-        self._readiness = readiness
         # Three beats may be lost before the lease is.
-        self._period_s = lease_ms / 4 / 1000
+        self._period_s = settings.lease_ms / 4 / 1000
+        self._takes_default = not settings.algorithm
         self._held: tuple[str, str] | None = None
-        self._task_limit_ms = task_limit_ms
+        self._task_limit_ms = settings.task_limit_ms
         self._clock = clock
         self._moved_ms = clock()
         self._stopped = threading.Event()
@@ -55,7 +51,7 @@ class Heartbeat:
         self._stopped.set()
         self._thread.join()
         try:
-            self._readiness.leave(self._worker)
+            self._line.leave(self._worker)
         except RedisError:
             logger.warning("Redis is away: this worker's last beat will run out by itself")
 
@@ -80,14 +76,14 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            if not self._held and self._ledger.waiting() == 0:
+            if not self._held and self._line.waiting() == 0:
                 self.moved()
             if self._clock() - self._moved_ms > self._task_limit_ms:
                 # It hangs, or messages wait and it takes none: for others it does not live.
                 logger.error("no task has ended for %d ms, no heartbeat", self._task_limit_ms)
                 return
-            self._readiness.beat(self._worker, self._bundle, self._pace.rate)
+            self._line.beat(self._worker, self._pace.rate, takes_default=self._takes_default)
             if held := self._held:
-                self._ledger.renew(*held)
+                self._line.renew(*held)
         except RedisError as error:
             logger.warning("Redis is away, no heartbeat: %s", error)

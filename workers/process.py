@@ -18,15 +18,24 @@ from typing import TYPE_CHECKING, Any
 from billiard import current_process
 from celery.concurrency.prefork import TaskPool as PreforkPool
 from celery.exceptions import WorkerLostError
-from celery.signals import celeryd_after_setup, task_failure, task_postrun, worker_process_init
+from celery.signals import (
+    celeryd_after_setup,
+    celeryd_init,
+    task_failure,
+    task_postrun,
+    worker_process_init,
+)
 from celery.signals import worker_process_shutdown as worker_process_stop
 
+from model.bundle import Bundle
+from model.errors import BundleInvalid
 from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
+from workers.celery import take_from
 from workers.contract.clock import wall_clock_ms
 from workers.contract.connection import impatient, patient
-from workers.contract.ledger import Ledger
+from workers.contract.keys import algorithm_of
+from workers.contract.line import Line
 from workers.contract.message import READ_TASK
-from workers.contract.readiness import Readiness
 from workers.control import refuse_what_breaks
 from workers.cores import claim, container_quota, share
 from workers.heartbeat import Heartbeat
@@ -46,6 +55,10 @@ _NICENESS = 5
 _TRY_AGAIN_S = 5
 
 
+class BundleChanged(Exception):
+    """Another version has taken the folder's place: the worker is to be started anew with it."""
+
+
 class Process:
     """What one worker process holds; there is one instance in each."""
 
@@ -53,6 +66,8 @@ class Process:
     heartbeat: Heartbeat
 
     def __init__(self) -> None:
+        # The bundle's name, which the parent has read: the queues are its.
+        self.line = ""
         self.processes = 1
         self.pins = True
         # Shared by the parent and all its processes: how large they are with an ensemble, 0 until
@@ -74,27 +89,18 @@ class Process:
         from model.ensemble import Ensemble
 
         ensemble = Ensemble.load(settings.bundle, settings.engine, part.threads)
-        redis = patient(settings)
+        if ensemble.bundle.id != self.line:
+            raise BundleChanged(f"{settings.bundle} holds {ensemble.bundle.id}, not {self.line}")
         worker = f"{socket.gethostname()}:{os.getpid()}"
         # A beat is worth nothing later: it does not wait for a Redis that is away.
         hasty = impatient(settings, settings.redis_timeout_ms)
-        ledger = Ledger(redis, settings)
-        readiness = Readiness(redis, settings)
         pace = Pace(_member_us(ensemble))
         self.heartbeat = Heartbeat(
-            worker,
-            ensemble.bundle.id,
-            pace,
-            Ledger(hasty, settings),
-            Readiness(hasty, settings),
-            settings.lease_ms,
-            settings.task_limit_ms,
-            wall_clock_ms,
+            worker, Line(self.line, hasty, settings), pace, settings, wall_clock_ms
         )
         self.reader = Reader(
             ensemble,
-            ledger,
-            readiness,
+            Line(self.line, patient(settings), settings),
             self.heartbeat,
             Scheduler(pace, wall_clock_ms),
             pace,
@@ -120,6 +126,19 @@ def _member_us(ensemble: Ensemble) -> int:
 
 
 process = Process()
+
+
+@celeryd_init.connect
+def _choose_line(**_: Any) -> None:
+    """Runs in the parent, before Celery looks at its queues."""
+    settings = WorkerSettings.read()
+    try:
+        process.line = Bundle.open(settings.bundle).id
+    except BundleInvalid as error:
+        sys.exit(f"Cannot start: {error}")
+    if settings.algorithm not in ("", algorithm_of(process.line)):
+        sys.exit(f"Cannot start: ALGORITHM is {settings.algorithm}, BUNDLE is {process.line}")
+    take_from(process.line)
 
 
 @celeryd_after_setup.connect
@@ -148,7 +167,7 @@ def _start(**_: Any) -> None:
     except Exception as error:
         # Celery would log this and let a process without an ensemble take work.
         logger.critical("this process cannot serve: %s", error, exc_info=True)
-        if process.loaded_bytes.value:
+        if process.loaded_bytes.value and not isinstance(error, BundleChanged):
             # Its siblings serve. It will be replaced, and the cause may be gone by then.
             time.sleep(_TRY_AGAIN_S)
         else:
@@ -182,4 +201,4 @@ def _give_up(task: Any) -> None:
 def _abandon(uuid: str, ticket: str, *, for_good: bool = False) -> None:
     settings = WorkerSettings()
     with patient(settings) as redis:
-        Ledger(redis, settings).abandon(uuid, ticket, for_good=for_good)
+        Line(process.line, redis, settings).abandon(uuid, ticket, for_good=for_good)

@@ -11,8 +11,7 @@ from redis import RedisError
 
 from model.errors import ImageUnreadable
 from workers.contract.clock import Clock
-from workers.contract.ledger import Ledger, Permission
-from workers.contract.readiness import Readiness
+from workers.contract.line import Line, Permission
 from workers.contract.result import Outcome, Result
 from workers.heartbeat import Heartbeat
 from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
@@ -44,16 +43,14 @@ class Reader:
     def __init__(
         self,
         ensemble: Ensemble,
-        ledger: Ledger,
-        readiness: Readiness,
+        line: Line,
         heartbeat: Heartbeat,
         scheduler: Scheduler,
         pace: Pace,
         clock: Clock,
     ) -> None:
         self._ensemble = ensemble
-        self._ledger = ledger
-        self._readiness = readiness
+        self._line = line
         self._heartbeat = heartbeat
         self._scheduler = scheduler
         self._pace = pace
@@ -70,7 +67,7 @@ class Reader:
             What Flower shows as the task's result.
         """
         asked_ns = time.perf_counter_ns()
-        turn = self._ledger.start(uuid, ticket, self._pace.least_us, self._pace.byte_ns)
+        turn = self._line.start(uuid, ticket, self._pace.least_us, self._pace.byte_ns)
         fetched_us = (time.perf_counter_ns() - asked_ns) / 1000
         match turn.permission:
             case Permission.RUN:
@@ -78,14 +75,14 @@ class Reader:
                     computed = self._compute(
                         turn.image, self._scheduler.allowance(turn), fetched_us
                     )
-                    self._ledger.finish(uuid, ticket, self._result(computed, turn.waited_ms))
+                    self._line.finish(uuid, ticket, self._result(computed, turn.waited_ms))
                 self._learn_overhead(computed, turn.waiting)
                 late_ms = max(0, self._clock() - turn.answer_by_ms)
             case Permission.COMPLETE:
                 # Of an answer that stands, and whose caller has it.
                 computed = self._compute(turn.image, WHILE_NOBODY_WAITS, fetched_us)
                 if computed.outcome is Outcome.ANSWERED:
-                    self._ledger.finish(uuid, ticket, self._result(computed, 0))
+                    self._line.finish(uuid, ticket, self._result(computed, 0))
                 late_ms = 0
             case refusal:
                 return {"skipped": refusal.value}
@@ -99,7 +96,7 @@ class Reader:
     def probe(self) -> None:
         """Read a golden image and report that this worker is able to."""
         self._ensemble.check(self._ensemble.bundle.manifest.golden[0])
-        self._readiness.completed()
+        self._line.probed()
 
     def _compute(self, image: bytes, allowance: Allowance, fetched_us: float) -> _Computed:
         """Ask one member after another, as far as it helps and the allowance goes."""
@@ -133,7 +130,7 @@ class Reader:
     def _waiting(self) -> int:
         """How many others wait. When Redis cannot tell: the members asked so far have to do."""
         try:
-            return self._ledger.waiting()
+            return self._line.waiting()
         except RedisError as error:
             logger.warning("Redis is away, stopping at an answer of some members: %s", error)
             return 1

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from workers.contract.clock import Clock
-from workers.contract.ledger import Turn
-from workers.contract.readiness import Rate
+from workers.contract.line import Rate, Turn
 
 # From a finished member to the reply: store, publish, and the front's last look into the ledger.
 _REPLY_MS = 35

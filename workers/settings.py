@@ -19,6 +19,11 @@ class WorkerSettings(QueueSettings):
     engine: Literal["openvino", "tensorflow"] = Field(
         "openvino", description="what computes, a name"
     )
+    algorithm: str = Field(
+        "",
+        description="what the bundle is called; without it, workers serve those too who name no "
+        "algorithm, a name",
+    )
     task_limit_ms: int = Field(
         10_000, ge=100, description="a task that takes longer is ended with its process, ms"
     )

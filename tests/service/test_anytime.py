@@ -64,7 +64,7 @@ def at_once(service: Service, bodies: list[dict[str, Any]], wait: str) -> list[r
 
 
 def counted(service: Service, what: str) -> int:
-    return int(service.redis.client.hget(COUNTS, what) or 0)
+    return int(service.redis.client.hget(service.key(COUNTS), what) or 0)
 
 
 def distinct(count: int) -> list[dict[str, Any]]:
@@ -174,7 +174,9 @@ def test_a_kept_answer_of_some_members_is_completed_when_it_is_asked_for_again(
     with Service(tmp_path, app="tests.slow_workers", **settings, **clocks) as service:
         service.start(concurrency=1)
         body = partly_answered(service)
-        service.redis.client.delete(PARTIAL, *service.redis.client.keys(f"{IMAGE_PREFIX}*"))
+        service.redis.client.delete(
+            service.key(PARTIAL), *service.redis.client.keys(f"{IMAGE_PREFIX}*")
+        )
         executions = service.executions()
         service.wait_until(lambda: members(service.post(body, Prefer="wait=5")) == MEMBERS)
         assert service.executions() == executions

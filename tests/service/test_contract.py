@@ -291,9 +291,10 @@ def test_health_and_metrics(service: Service) -> None:
     assert service.get("/livez").json() == {"status": "alive"}
     assert service.get("/readyz").json()["workers"] == 2
     metrics = service.get("/metrics").text
-    assert 'punctual_responses_total{source="computed",status="200",type=""}' in metrics
+    named = f'algorithm="{service.algorithm}"'
+    assert f'punctual_responses_total{{{named},source="computed",status="200",type=""}}' in metrics
     assert "punctual_redis_up 1.0" in metrics
-    assert "punctual_workers 2.0" in metrics
+    assert f'punctual_workers{{{named},bundle="{service.line}"}} 2.0' in metrics
 
 
 def test_a_caller_that_stops_in_the_middle_of_its_body_holds_nobody_up(service: Service) -> None:
@@ -305,3 +306,12 @@ def test_a_caller_that_stops_in_the_middle_of_its_body_holds_nobody_up(service: 
 def test_the_body_is_the_documented_json(service: Service) -> None:
     text = service.post(request_body()).content.decode()
     assert json.loads(text)["answer"] in text
+
+
+def test_an_algorithm_is_called_by_its_name_or_by_none(service: Service) -> None:
+    body = request_body()
+    named = requests.post(f"{service.url}/inference/{service.algorithm}", json=body, timeout=5)
+    assert named.headers["Punctual-Bundle"] == service.line
+    assert service.post(body).json() == named.json()
+    response = requests.post(f"{service.url}/inference/nowhere", json=body, timeout=5)
+    check_problem(response, 404, "algorithm-unknown")

@@ -117,7 +117,10 @@ def test_too_few_replicas_are_named(pair: Pair) -> None:
     log = pair.service.log()
     assert "ERROR web.outage problem=queue-read-only cause=NOREPLICAS times=1: " in log
     assert "status=503 source=none type=queue-read-only" in log
-    sample = 'punctual_responses_total{source="none",status="503",type="queue-read-only"} 1.0'
+    sample = (
+        f'punctual_responses_total{{algorithm="{pair.service.algorithm}",'
+        'source="none",status="503",type="queue-read-only"} 1.0'
+    )
     assert sample in pair.service.get("/metrics").text
 
     pair.master.client.config_set("min-replicas-to-write", 0)

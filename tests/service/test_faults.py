@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -108,7 +109,7 @@ def test_a_worker_stops_soon_though_redis_is_away(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
         service.redis.start()
         service.start_workers(1)
-        service.wait_until(lambda: service.redis.client.zcard(WORKERS) == 1)
+        service.wait_until(lambda: service.redis.client.zcard(service.key(WORKERS)) == 1)
         service.redis.stop()
         began = time.monotonic()
         service.workers.terminate()
@@ -146,5 +147,21 @@ def test_a_damaged_bundle_does_not_stop_the_processes_that_serve(tmp_path: Path)
         while "this process cannot serve" not in service.log():
             assert service.post(request_body(), Prefer="wait=5").status_code == 200
         assert service.post(request_body(), Prefer="wait=5").status_code == 200
+    finally:
+        service.stop()
+
+
+def test_a_worker_whose_folder_holds_another_version_by_now_ends(tmp_path: Path) -> None:
+    """Its processes would answer, by one version's name, with what another one reads."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(ROOT / "bundles" / "handwriting", bundle)
+    service = Service(tmp_path, BUNDLE=str(bundle))
+    try:
+        service.start(concurrency=2)
+        manifest = json.loads((bundle / "manifest.json").read_text())
+        (bundle / "manifest.json").write_text(json.dumps(manifest | {"version": "another"}))
+        service.worker_processes()[0].kill()
+        assert service.workers.wait(timeout=60) is not None
+        assert service.executions() == 0
     finally:
         service.stop()

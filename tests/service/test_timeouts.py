@@ -75,8 +75,9 @@ def stop_workers(service: Service) -> None:
 def believe_in_workers(service: Service) -> None:
     """Whatever a machine under load has made of them."""
     redis = service.redis.client
-    for worker in redis.hkeys(RATES):
-        redis.hset(RATES, worker, str(BELIEVED))
+    rates = service.key(RATES)
+    for worker in redis.hkeys(rates):
+        redis.hset(rates, worker, str(BELIEVED))
     # The front looks five times a second.
     time.sleep(1)
 

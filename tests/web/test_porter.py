@@ -28,7 +28,7 @@ class World:
         self.turnstile = Mock(is_shut=True)
         self.turnstile.shut_to = lambda *_: self.problem
         self.turnstile.left_ms.return_value = 900
-        acquaintance = Mock(known=lambda uuids: self.known & set(uuids))
+        acquaintance = Mock(known=lambda calls: {call for call in calls if call.uuid in self.known})
         self.pool = Pool(4)
         self.porter = Porter(self.listener, self.handle, self.pool, self.turnstile, acquaintance)
         self.porter.start()
@@ -68,7 +68,7 @@ def test_a_call_is_refused_by_its_name_and_the_connection_ends(world: World) -> 
     assert b'"esun_uuid": "abc"' in reply
     assert b"Connection: close\r\n" in reply
     assert world.let_in == []
-    world.turnstile.account.assert_called_once_with(world.problem, 1)
+    world.turnstile.account.assert_called_once_with(world.problem, None, 1)
 
 
 def test_a_lot_is_refused_call_by_call(world: World) -> None:

@@ -27,7 +27,7 @@ class World:
         self.now_ms, self.age_ms = 1_000_000, 0
         self.known: set[str] = set()
         monkeypatch.setattr(module, "arrival", lambda _: Arrival(self.age_ms, hung_up=False))
-        acquaintance = Mock(knows=lambda uuid: uuid in self.known)
+        acquaintance = Mock(knows=lambda call: call.uuid in self.known)
         self.turnstile = Turnstile(acquaintance, Mock(), WebSettings(), lambda: self.now_ms)
 
     def call(self, uuid: str = "new", head: str = ORDINARY, padding: int = 0) -> Refusal | None:
@@ -59,30 +59,30 @@ def test_while_nothing_is_known_everybody_is_let_in(world: World) -> None:
 
 def test_a_refusal_speaks_for_those_who_come_after_it(world: World) -> None:
     full = LineFull(3)
-    world.turnstile.note(full, 900, 1_000)
+    world.turnstile.note(full, 900, None, 1_000)
     assert world.visit("abc") == Refusal(full, "abc")
 
 
 def test_what_is_known_passes(world: World) -> None:
-    world.turnstile.note(LineFull(3), 900, 1_000)
+    world.turnstile.note(LineFull(3), 900, None, 1_000)
     world.known = {"kept"}
     assert world.visit("kept") is None
 
 
 def test_who_has_more_time_than_the_refused_one_passes(world: World) -> None:
-    world.turnstile.note(LineFull(3), 900, 1_000)
+    world.turnstile.note(LineFull(3), 900, None, 1_000)
     assert gevent.spawn(world.call, "abc", PATIENT).get() is None
 
 
 def test_one_asks_again_and_opens_the_way_for_all_when_it_is_taken(world: World) -> None:
-    world.turnstile.note(LineFull(3), 900, 1_000)
+    world.turnstile.note(LineFull(3), 900, None, 1_000)
     world.now_ms += 50
     assert world.visit("first", taken=True) is None
     assert world.visit("second") is None
 
 
 def test_an_old_refusal_says_nothing(world: World) -> None:
-    world.turnstile.note(LineFull(3), 900, 1_000)
+    world.turnstile.note(LineFull(3), 900, None, 1_000)
     world.now_ms += 500
     assert world.visit("first") is None
     assert world.visit("second") is None
@@ -90,7 +90,7 @@ def test_an_old_refusal_says_nothing(world: World) -> None:
 
 def test_only_one_asks_at_a_time(world: World) -> None:
     full = LineFull(3)
-    world.turnstile.note(full, 900, 1_000)
+    world.turnstile.note(full, 900, None, 1_000)
     world.now_ms += 50
     assert world.visit("first") is None
     assert world.visit("second") == Refusal(full, "second")
@@ -98,7 +98,7 @@ def test_only_one_asks_at_a_time(world: World) -> None:
 
 def test_one_that_was_taken_before_does_not_open_the_way(world: World) -> None:
     full = LineFull(3)
-    world.turnstile.note(full, 900, 1_000)
+    world.turnstile.note(full, 900, None, 1_000)
     world.known = {"kept"}
     assert world.visit("kept", taken=True) is None
     assert world.visit("second") == Refusal(full, "second")
@@ -126,7 +126,7 @@ def test_a_refused_call_gives_its_turn_back(world: World) -> None:
 
 
 def test_other_paths_go_in(world: World) -> None:
-    world.turnstile.note(LineFull(3), 900, 1_000)
+    world.turnstile.note(LineFull(3), 900, None, 1_000)
     connection: Any = Mock(spec=socket.socket)
     assert (
         world.turnstile.refusal(Glance(connection, b"GET /livez HTTP/1.1\r\n\r\n"), connection)
@@ -140,7 +140,7 @@ def glance_of(head: str = ORDINARY) -> Glance:
 
 def test_who_has_just_come_is_refused_as_the_latest_was_but_for_one_that_asks(world: World) -> None:
     full = LineFull(3)
-    world.turnstile.note(full, 900, 1_000)
+    world.turnstile.note(full, 900, None, 1_000)
     assert world.turnstile.shut_to(glance_of(), 900, 0) is full
     assert world.turnstile.shut_to(glance_of(PATIENT), 10_000, 0) is None
     world.now_ms += 50
@@ -172,16 +172,16 @@ def test_nobody_comes_in_who_would_wait_too_long_for_a_turn(world: World) -> Non
 def test_a_large_image_speaks_for_large_ones_alone(world: World) -> None:
     """And a small one for all: where it has no room, a large one has none."""
     full, large = LineFull(3), glance_of("Content-Length: 1000000\r\n")
-    world.turnstile.note(full, 900, 700_000)
+    world.turnstile.note(full, 900, None, 700_000)
     assert world.turnstile.shut_to(large, 900, 0) is full
     assert world.turnstile.shut_to(glance_of("Content-Length: 900\r\n"), 900, 0) is None
-    world.turnstile.note(full, 900, 1_000)
+    world.turnstile.note(full, 900, None, 1_000)
     assert world.turnstile.shut_to(glance_of("Content-Length: 900\r\n"), 900, 0) is full
 
 
 def test_a_large_call_waits_a_while_for_its_chance(world: World) -> None:
     full = LineFull(3)
-    world.turnstile.note(full, 900, 700_000)
+    world.turnstile.note(full, 900, None, 700_000)
     world.now_ms += 50
     assert gevent.spawn(world.call, "asks", ORDINARY, 70_000).get() is None
     waits, waits_in_vain = (gevent.spawn(world.call, "new", ORDINARY, 70_000) for _ in range(2))
@@ -192,7 +192,7 @@ def test_a_large_call_waits_a_while_for_its_chance(world: World) -> None:
     assert [call.ready() for call in (waits, waits_in_vain)].count(True) == 1
     # Its time for that is over, and another one has just been refused.
     world.now_ms += 200
-    world.turnstile.note(full, 900, 700_000)
+    world.turnstile.note(full, 900, None, 700_000)
     refusals = [call.get(timeout=1) for call in (waits, waits_in_vain)]
     assert sorted(map(str, refusals)) == sorted(map(str, [None, Refusal(full, "new")]))
 
@@ -206,3 +206,10 @@ def test_the_front_is_shut_for_a_moment_when_it_gets_round_to_calls_too_late(wor
     assert world.turnstile.left_ms(glance_of(PATIENT), one) == 9_000
     world.now_ms += 500
     assert not world.turnstile.is_shut
+
+
+def test_of_another_algorithm_a_refusal_says_nothing(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900, "forms", 1_000)
+    assert world.turnstile.shut_to(glance_of(), 900, 0) is None
+    forms = Glance(Mock(spec=socket.socket), b"POST /inference/forms HTTP/1.1\r\n\r\n")
+    assert isinstance(world.turnstile.shut_to(forms, 900, 0), LineFull)

@@ -10,10 +10,11 @@ from celery.exceptions import TimeoutError as CeleryTimeout
 from celery.result import AsyncResult
 
 from tests.redis_process import RedisProcess
-from tests.workers.test_ledger import FAILURE, PARTIAL, RESULT, UUID, Desk
+from tests.workers.test_ledger import ALGORITHM, FAILURE, PARTIAL, RESULT, UUID, Desk
 from workers.backend import Unreadable
 from workers.celery import app
-from workers.contract.ledger import Permission
+from workers.contract.keys import DEFAULT
+from workers.contract.line import Permission
 from workers.contract.result import Outcome
 
 
@@ -22,6 +23,7 @@ def desk(redis: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setenv("REDIS_URL", redis.url)
     monkeypatch.setattr(app, "_local", threading.local())
     app.__dict__.pop("backend", None)
+    redis.client.set(DEFAULT, ALGORITHM)
     return Desk(redis)
 
 

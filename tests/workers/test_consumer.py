@@ -11,17 +11,20 @@ from celery import Celery, bootsteps
 from kombu.asynchronous import Hub
 
 from tests.redis_process import RedisProcess
-from workers.celery import app
+from workers.celery import app, take_from
 from workers.consumer import TakeWhatCanStart
-from workers.contract.keys import INFERENCE
+from workers.contract import keys
 from workers.contract.message import enqueue_probe
 
+NAME = "bundle/1"
+INFERENCE = keys.of(NAME, keys.INFERENCE)
 CONF = ("broker_transport_options", "task_queues", "task_default_queue")
 
 
 @pytest.fixture
 def consumer(redis: RedisProcess) -> Iterator[Any]:
     """As much of Celery's as the step looks at, with its question to Redis sent."""
+    take_from(NAME)
     twin = Celery(broker=redis.url, set_as_current=False)
     twin.conf.update({name: app.conf[name] for name in CONF})
     with twin.connection_for_read() as connection:
@@ -41,7 +44,7 @@ def test_a_message_that_is_on_its_way_when_a_worker_stops_is_given_back(
     redis: RedisProcess, consumer: Any
 ) -> None:
     assert consumer.task_consumer.channel._in_poll
-    enqueue_probe(redis.client)
+    enqueue_probe(redis.client, NAME)
     assert redis.client.llen(INFERENCE) == 0, "Redis has not handed it out"
     TakeWhatCanStart.stop(None, consumer)  # type: ignore[arg-type]
     assert redis.client.llen(INFERENCE) == 1
@@ -51,5 +54,5 @@ def test_a_worker_that_nothing_is_sent_to_takes_nothing_any_more(
     redis: RedisProcess, consumer: Any
 ) -> None:
     TakeWhatCanStart.stop(None, consumer)  # type: ignore[arg-type]
-    enqueue_probe(redis.client)
+    enqueue_probe(redis.client, NAME)
     assert redis.client.llen(INFERENCE) == 1

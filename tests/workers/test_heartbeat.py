@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.redis_process import RedisProcess
-from workers.contract.keys import INFERENCE
-from workers.contract.ledger import Ledger
+from workers.contract import keys
+from workers.contract.line import Line
 from workers.contract.readiness import Readiness
-from workers.contract.settings import QueueSettings
 from workers.heartbeat import Heartbeat
 from workers.scheduler import Pace
+from workers.settings import WorkerSettings
 
-LIMIT_MS = 10_000
+LIMIT_MS, NAME = 10_000, "bundle/1"
+INFERENCE = keys.of(NAME, keys.INFERENCE)
 
 
 class Beating:
@@ -21,15 +22,10 @@ class Beating:
     def __init__(self, redis: RedisProcess) -> None:
         self.redis = redis.client
         self.now_ms = 1_700_000_000_000
-        settings = QueueSettings()
+        settings = WorkerSettings(task_limit_ms=LIMIT_MS)
         self.readiness = Readiness(self.redis, settings, self.clock)
-        ledger = Ledger(self.redis, settings, self.clock)
-        self.heart = Heartbeat(
-            *("host:1", "bundle/1", Pace(1_000), ledger, self.readiness),
-            settings.lease_ms,
-            LIMIT_MS,
-            self.clock,
-        )
+        line = Line(NAME, self.redis, settings, self.clock, self.clock)
+        self.heart = Heartbeat("host:1", line, Pace(1_000), settings, self.clock)
 
     def clock(self) -> int:
         return self.now_ms

@@ -14,26 +14,24 @@ from redis.client import PubSub
 from tests.redis_process import RedisProcess
 from workers.contract import keys
 from workers.contract.clock import Deadlines, wall_clock_ms
-from workers.contract.keys import (
-    BUNDLE,
-    BYTES,
-    COMPLETED,
-    COUNTS,
-    INFERENCE,
-    LATE,
-    MEMBERS,
-    WORKERS,
-    request,
-)
-from workers.contract.keys import PARTIAL as PARTIAL_QUEUE
-from workers.contract.ledger import Admission, Ledger, Notice, Permission, Room, Verdict
-from workers.contract.readiness import Rate, Readiness
+from workers.contract.keys import BYTES, CLAIMED, PROMOTED, of
+from workers.contract.ledger import Admission, Ledger, Notice, Room, Verdict
+from workers.contract.line import Line, Permission, Rate
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
+ALGORITHM, NAME, NEXT = "handwriting", "handwriting/1", "handwriting/2"
+INFERENCE, LATE, PARTIAL_QUEUE, WORKERS, COMPLETED, COUNTS, MEMBERS = (
+    of(NAME, key)
+    for key in (
+        *(keys.INFERENCE, keys.LATE, keys.PARTIAL),
+        *(keys.WORKERS, keys.COMPLETED, keys.COUNTS, keys.MEMBERS),
+    )
+)
+
 UUID, IMAGE, ANOTHER, FRONT = "a-uuid", "a" * 64, "b" * 64, "front-1"
-RESULT = Result(Outcome.ANSWERED, "德", "handwriting/1", 5, 5, True, 1, 9000, 1_700_000_000)
-FAILURE = Result(Outcome.FAILED, "the engine failed", "handwriting/1", 0, 5, True, 0, 0, 1)
+RESULT = Result(Outcome.ANSWERED, "德", NAME, 5, 5, True, 1, 9000, 1_700_000_000)
+FAILURE = Result(Outcome.FAILED, "the engine failed", NAME, 0, 5, True, 0, 0, 1)
 LEASE_MS, WAIT_MS, DUE_MS, LEAST_MS = 1_000, 900, 600, 50
 KEEP_FOR_MS, USEFUL_MS, DROP_MS = 60_000, 3_000, 10_000
 MOST = 2
@@ -50,6 +48,7 @@ class Desk:
             lease_ms=LEASE_MS, keep_for_ms=KEEP_FOR_MS, max_attempts=3, max_queue=MOST
         )
         self.ledger = Ledger(redis.client, settings, self.clock, self.clock)
+        self.line = Line(NAME, redis.client, settings, self.clock, self.clock)
         self.workers_are_ready()
 
     def clock(self) -> int:
@@ -58,7 +57,13 @@ class Desk:
     def workers_are_ready(self) -> None:
         self.redis.zadd(WORKERS, {"worker-1": self.now_ms})
         self.redis.set(COMPLETED, self.now_ms)
-        self.redis.set(BUNDLE, "handwriting/1")
+        self.redis.hset(CLAIMED, ALGORITHM, NAME)
+
+    def promote(self, name: str) -> None:
+        """Another line, with ready workers, takes the place of the one that was active."""
+        self.redis.zadd(of(name, keys.WORKERS), {"worker-2": self.now_ms})
+        self.redis.set(of(name, keys.COMPLETED), self.now_ms)
+        self.redis.hset(PROMOTED, ALGORITHM, name)
 
     def pass_ms(self, ms: int) -> None:
         self.now_ms += ms
@@ -90,7 +95,8 @@ class Desk:
         )
         file = image.encode() * max(1, size // len(image))
         self.admission = self.ledger.admit(
-            uuid, image, subject, deadlines, front, room, file if send else None, len(file)
+            *(ALGORITHM, uuid, image, subject, deadlines, front, room),
+            *(file if send else None, len(file)),
         )
         return self.admission
 
@@ -101,14 +107,15 @@ class Desk:
     def pick_up(self, queue: str = INFERENCE, least_ms: int = LEAST_MS) -> Permission:
         """A worker takes the oldest message and asks for permission."""
         message = json.loads(self.redis.rpop(queue))
+        assert message["properties"]["delivery_info"]["routing_key"] == INFERENCE
         self.uuid = message["headers"]["id"]
         self.ticket = json.loads(message["body"])[1]["ticket"]
-        self.turn = self.ledger.start(self.uuid, self.ticket, least_ms * 1000, 0)
+        self.turn = self.line.start(self.uuid, self.ticket, least_ms * 1000, 0)
         return self.turn.permission
 
     def finish(self, result: Result = RESULT) -> None:
         """The worker of the latest message is done."""
-        self.ledger.finish(self.uuid, self.ticket, result)
+        self.line.finish(self.uuid, self.ticket, result)
 
     @property
     def key(self) -> str:
@@ -116,7 +123,7 @@ class Desk:
         return self.entry(self.uuid)
 
     def entry(self, uuid: str = UUID) -> str:
-        return self.redis.get(request(uuid)).decode()
+        return self.redis.get(keys.request(ALGORITHM, uuid)).decode()
 
     def images(self) -> dict[str, int]:
         """The bytes that are stored, by what is said of them and in truth."""
@@ -132,10 +139,10 @@ class Desk:
         ]
 
     def waiting(self) -> int:
-        return self.ledger.waiting()
+        return self.line.waiting()
 
     def result(self) -> Result | None:
-        return self.ledger.result(UUID)
+        return self.ledger.result(ALGORITHM, UUID)
 
     def executions(self) -> int:
         return self.counted("executions")
@@ -170,7 +177,7 @@ def test_a_kept_result_lives_on_each_time_it_is_asked_for(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
     desk.finish()
-    kept = (desk.key, request(UUID))
+    kept = (desk.key, keys.request(ALGORITHM, UUID))
     for key in kept:
         desk.redis.pexpire(key, 5_000)
 
@@ -185,7 +192,7 @@ def test_a_kept_result_takes_less_than_a_kilobyte(desk: Desk) -> None:
     desk.arrive(uuid, "e" * 64, shared=True)
     desk.pick_up()
     desk.finish()
-    usage = [desk.redis.memory_usage(key) for key in (desk.key, request(uuid))]
+    usage = [desk.redis.memory_usage(key) for key in (desk.key, keys.request(ALGORITHM, uuid))]
     assert sum(usage) < 1_000
 
 
@@ -238,7 +245,7 @@ def test_a_renewed_lease_holds(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
     desk.pass_ms(LEASE_MS - 1)
-    desk.ledger.renew(desk.uuid, desk.ticket)
+    desk.line.renew(desk.uuid, desk.ticket)
     desk.pass_ms(LEASE_MS - 1)
     assert desk.arrive() is Verdict.JOINED
 
@@ -251,7 +258,7 @@ def test_a_worker_that_lost_its_request_cannot_renew_the_lease(desk: Desk) -> No
     desk.arrive()
     desk.pick_up()
     desk.pass_ms(LEASE_MS - 1)
-    desk.ledger.renew(desk.uuid, lost)
+    desk.line.renew(desk.uuid, lost)
     desk.pass_ms(1)
     assert desk.arrive() is Verdict.ENQUEUED
 
@@ -259,7 +266,7 @@ def test_a_worker_that_lost_its_request_cannot_renew_the_lease(desk: Desk) -> No
 def test_an_abandoned_request_is_taken_over_at_once(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    desk.ledger.abandon(desk.uuid, desk.ticket)
+    desk.line.abandon(desk.uuid, desk.ticket)
     assert desk.arrive() is Verdict.ENQUEUED
 
 
@@ -270,7 +277,7 @@ def test_a_late_word_of_an_older_death_changes_nothing(desk: Desk) -> None:
     desk.pass_ms(LEASE_MS)
     desk.arrive()
     desk.pick_up()
-    desk.ledger.abandon(desk.uuid, dead)
+    desk.line.abandon(desk.uuid, dead)
     assert desk.arrive() is Verdict.JOINED
 
 
@@ -339,7 +346,7 @@ def test_an_image_that_kills_every_worker_is_given_up(desk: Desk) -> None:
 def test_an_image_that_was_too_much_for_one_worker_costs_no_other(desk: Desk) -> None:
     desk.arrive("one", shared=True)
     desk.pick_up()
-    desk.ledger.abandon(desk.uuid, desk.ticket, for_good=True)
+    desk.line.abandon(desk.uuid, desk.ticket, for_good=True)
     assert desk.arrive("one", shared=True) is Verdict.EXHAUSTED
     assert desk.arrive("another", shared=True) is Verdict.EXHAUSTED, "as the detail says"
 
@@ -369,7 +376,7 @@ def test_a_failure_of_a_worker_that_lost_its_request_is_not_told(desk: Desk) -> 
     desk.pass_ms(LEASE_MS)
     desk.arrive()
     desk.pick_up()
-    desk.ledger.finish(UUID, lost, FAILURE)
+    desk.line.finish(UUID, lost, FAILURE)
     desk.finish()
     assert desk.result() == RESULT
 
@@ -380,7 +387,7 @@ def test_a_late_answer_of_a_worker_that_lost_its_request_counts(desk: Desk) -> N
     lost = desk.ticket
     desk.pass_ms(LEASE_MS)
     desk.arrive()
-    desk.ledger.finish(UUID, lost, RESULT)
+    desk.line.finish(UUID, lost, RESULT)
     assert desk.arrive() is Verdict.KEPT
     assert desk.pick_up() is Permission.FINISHED
 
@@ -399,7 +406,7 @@ def test_a_question_repeated_over_a_broken_connection_gets_the_same_answer(
     monkeypatch.setattr("secrets.token_hex", lambda _: "the same pick-up")
     desk.arrive()
     for _ in range(2):
-        assert desk.ledger.start(UUID, "a ticket", 0, 0).permission is Permission.RUN
+        assert desk.line.start(UUID, "a ticket", 0, 0).permission is Permission.RUN
     assert desk.executions() == 1
 
 
@@ -426,12 +433,12 @@ def test_in_a_full_redis_all_that_is_under_way_is_finished(desk: Desk) -> None:
         assert desk.arrive() is Verdict.JOINED
         assert desk.arrive(front="another") is Verdict.JOINED
         assert desk.pick_up() is Permission.RUN
-        desk.ledger.renew(desk.uuid, desk.ticket)
-        desk.ledger.abandon(desk.uuid, desk.ticket)
+        desk.line.renew(desk.uuid, desk.ticket)
+        desk.line.abandon(desk.uuid, desk.ticket)
         assert desk.arrive() is Verdict.ENQUEUED
         assert [desk.pick_up(), desk.pick_up()] == [Permission.RUN] * 2
         assert desk.arrive("behind") is Verdict.JOINED
-        desk.ledger.finish(UUID, desk.ticket, RESULT)
+        desk.line.finish(UUID, desk.ticket, RESULT)
         assert desk.result() == RESULT
         assert desk.arrive() is Verdict.KEPT
         with pytest.raises(ResponseError, match="maxmemory"):
@@ -460,7 +467,7 @@ def test_requests_with_one_image_share_its_execution(desk: Desk) -> None:
     desk.pick_up()
     desk.finish()
     assert desk.arrive("three", shared=True) is Verdict.KEPT
-    assert [desk.ledger.result(uuid) for uuid in ("one", "two", "three")] == [RESULT] * 3
+    assert [desk.ledger.result(ALGORITHM, uuid) for uuid in ("one", "two", "three")] == [RESULT] * 3
     assert desk.executions() == 1
 
 
@@ -477,7 +484,7 @@ def test_whoever_shares_takes_over_when_the_worker_dies(desk: Desk) -> None:
     desk.arrive("one", shared=True)
     desk.arrive("two", shared=True)
     desk.pick_up()
-    desk.ledger.abandon(desk.uuid, desk.ticket)
+    desk.line.abandon(desk.uuid, desk.ticket)
     assert desk.arrive("two", shared=True) is Verdict.ENQUEUED
     assert desk.arrive("one", shared=True) is Verdict.JOINED
 
@@ -486,7 +493,7 @@ def test_another_bundle_reads_an_image_anew_but_not_an_old_uuid(desk: Desk) -> N
     desk.arrive("old", shared=True)
     desk.pick_up()
     desk.finish()
-    desk.redis.set(BUNDLE, "handwriting/2")
+    desk.promote(NEXT)
     assert desk.arrive("new", shared=True) is Verdict.ENQUEUED
     assert desk.arrive("old", shared=True) is Verdict.KEPT
 
@@ -540,15 +547,15 @@ def test_images_take_no_more_bytes_than_they_may(desk: Desk) -> None:
 def test_an_image_goes_when_its_answer_is_whole(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    assert desk.images() == {"all": 64, "wanted": 64}
+    assert desk.images() == {"all": 64, NAME: 64}
     assert desk.turn.image == IMAGE.encode()
     desk.finish(PARTIAL)
     assert desk.images() == {"all": 64}
     desk.finish()
     assert desk.images() == {}
     assert set(desk.redis.keys()) == {
-        key.encode() for key in (WORKERS, COMPLETED, BUNDLE, COUNTS, MEMBERS, BYTES)
-    } | {key.encode() for key in (PARTIAL_QUEUE, desk.key, request(UUID))}
+        key.encode() for key in (WORKERS, COMPLETED, CLAIMED, COUNTS, MEMBERS, BYTES)
+    } | {key.encode() for key in (PARTIAL_QUEUE, desk.key, keys.request(ALGORITHM, UUID))}
 
 
 @pytest.mark.parametrize("end", ["failed", "dropped"])
@@ -573,7 +580,7 @@ def test_a_copy_brings_the_image_that_its_request_has_outlived(desk: Desk) -> No
     desk.redis.delete(keys.image(desk.entry()))
     assert desk.arrive(send=False) is Verdict.IMAGE
     assert desk.arrive() is Verdict.JOINED
-    assert desk.images() == {"all": 64, "wanted": 64}
+    assert desk.images() == {"all": 64, NAME: 64}
     assert desk.pick_up() is Permission.RUN
     assert desk.turn.image == IMAGE.encode()
 
@@ -607,7 +614,7 @@ def test_an_image_need_not_be_sent_when_it_is_not_wanted(desk: Desk) -> None:
     assert desk.arrive() is Verdict.ENQUEUED
     assert desk.arrive(send=False) is Verdict.JOINED
     desk.pick_up()
-    desk.ledger.abandon(desk.uuid, desk.ticket)
+    desk.line.abandon(desk.uuid, desk.ticket)
     assert desk.arrive(send=False) is Verdict.ENQUEUED
     desk.pick_up()
     assert desk.turn.image == IMAGE.encode()
@@ -835,7 +842,7 @@ def test_the_oldest_of_too_many_completions_are_forgotten(desk: Desk) -> None:
 def test_what_workers_did_is_counted(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    desk.ledger.abandon(desk.uuid, desk.ticket)
+    desk.line.abandon(desk.uuid, desk.ticket)
     desk.arrive()
     desk.pick_up()
     desk.finish(PARTIAL)
@@ -856,15 +863,14 @@ def test_the_time_is_that_of_redis(redis: RedisProcess) -> None:
     """Given a front an hour ahead of a worker, both an hour off."""
     settings = QueueSettings()
     front = Ledger(redis.client, settings, lambda: wall_clock_ms() + 3_600_000)
-    worker = Ledger(redis.client, settings, lambda: wall_clock_ms() - 3_600_000)
-    readiness = Readiness(redis.client, settings)
-    readiness.beat("host:1", "handwriting/1", Rate(100, 1e9))
-    readiness.completed()
+    worker = Line(NAME, redis.client, settings, lambda: wall_clock_ms() - 3_600_000)
+    worker.beat("host:1", Rate(100, 1e9), takes_default=True)
+    worker.probed()
     deadlines = Deadlines.after(
         wall_clock_ms() + 3_600_000,
         due_in_ms=20_000, wait_ms=30_000, useful_for_ms=30_000, drop_after_ms=30_000,
     )  # fmt: skip
-    arguments = (UUID, IMAGE, IMAGE, deadlines, FRONT, ROOM, b"image", 5)
+    arguments = (ALGORITHM, UUID, IMAGE, IMAGE, deadlines, FRONT, ROOM, b"image", 5)
     assert front.admit(*arguments).verdict is Verdict.ENQUEUED
     message = json.loads(redis.client.rpop(INFERENCE))
     ticket = json.loads(message["body"])[1]["ticket"]
@@ -884,7 +890,7 @@ def test_a_completed_answer_is_told_to_nobody_again(desk: Desk) -> None:
         desk.finish(PARTIAL)
         desk.finish(RESULT)
         heard = [Notice.parse(message["data"]) for message in messages(ears)]
-    assert heard == [Notice(IMAGE + UUID, PARTIAL)]
+    assert heard == [Notice(NAME, IMAGE + UUID, PARTIAL)]
 
 
 def test_nothing_is_completed_that_was_forgotten(desk: Desk) -> None:
@@ -908,7 +914,7 @@ def test_every_front_that_waits_is_told_once(desk: Desk) -> None:
             (message["channel"].decode(), Notice.parse(message["data"]))
             for message in messages(ears)
         ]
-    assert sorted(heard) == [(f"front-{n}", Notice(IMAGE + UUID, RESULT)) for n in (1, 2)]
+    assert sorted(heard) == [(f"front-{n}", Notice(NAME, IMAGE + UUID, RESULT)) for n in (1, 2)]
 
 
 def test_the_abandoned_are_told_to_look_again(desk: Desk) -> None:
@@ -916,15 +922,15 @@ def test_the_abandoned_are_told_to_look_again(desk: Desk) -> None:
         ears.subscribe(FRONT)
         desk.arrive()
         desk.pick_up()
-        desk.ledger.abandon(desk.uuid, desk.ticket)
+        desk.line.abandon(desk.uuid, desk.ticket)
         heard = [Notice.parse(message["data"]) for message in messages(ears)]
-    assert heard == [Notice(IMAGE + UUID, None)]
+    assert heard == [Notice(NAME, IMAGE + UUID, None)]
 
 
 def test_entries_expire_by_themselves(desk: Desk) -> None:
     desk.arrive()
     assert desk.redis.pttl(desk.entry()) > 0
-    assert desk.redis.pttl(request(UUID)) > 0
+    assert desk.redis.pttl(keys.request(ALGORITHM, UUID)) > 0
 
 
 def test_the_clocks_are_counted_from_arrival() -> None:

@@ -10,14 +10,16 @@ from kombu import Connection
 
 from tests.redis_process import RedisProcess
 from workers import tasks
-from workers.celery import app
+from workers.celery import app, take_from
 from workers.contract import keys
-from workers.contract.keys import INFERENCE, LATE, PARTIAL, VERSION
+from workers.contract.keys import VERSION, of
 from workers.contract.message import PROBE_TASK, READ_TASK, enqueue_probe, read_message
 from workers.contract.result import Outcome, Result
 from workers.process import process
 
-MESSAGE = read_message("a-uuid", "abc123")
+NAME = "bundle/1"
+INFERENCE, LATE, PARTIAL = (of(NAME, key) for key in (keys.INFERENCE, keys.LATE, keys.PARTIAL))
+MESSAGE = of(NAME, read_message("a-uuid", "abc123"))
 
 
 def messages(redis: RedisProcess) -> list[dict[str, Any]]:
@@ -28,6 +30,7 @@ def messages(redis: RedisProcess) -> list[dict[str, Any]]:
 def test_the_envelope_is_the_one_that_kombu_writes(redis: RedisProcess) -> None:
     ours = json.loads(MESSAGE)
     body = json.loads(ours["body"])
+    take_from(NAME)
     options = {"body_encoding": "utf-8", "priority_steps": [0]}
     with Connection(redis.url, transport_options=options) as connection:
         app.send_task(
@@ -54,8 +57,8 @@ def test_the_id_is_the_callers_uuid_and_nothing_expires(uuid: str) -> None:
 
 
 def test_probes_have_an_id_each(redis: RedisProcess) -> None:
-    enqueue_probe(redis.client)
-    enqueue_probe(redis.client)
+    enqueue_probe(redis.client, NAME)
+    enqueue_probe(redis.client, NAME)
     first, second = messages(redis)
     assert first["headers"]["task"] == PROBE_TASK
     assert first["headers"]["id"] != second["headers"]["id"]

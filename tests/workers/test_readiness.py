@@ -5,9 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.redis_process import RedisProcess
-from workers.contract.keys import BYTES, INFERENCE, LATE, LINE, MEMBERS, PARTIAL, RATES, WORKERS
-from workers.contract.readiness import Rate, Readiness, Waiting
+from workers.contract import keys
+from workers.contract.keys import of
+from workers.contract.line import Line, Rate
+from workers.contract.readiness import Readiness, Status, Waiting
 from workers.contract.settings import QueueSettings
+
+NAME = "bundle/1"
+INFERENCE, LATE, LINE, MEMBERS, PARTIAL, RATES, WORKERS = (
+    of(NAME, key)
+    for key in (
+        *(keys.INFERENCE, keys.LATE, keys.LINE, keys.MEMBERS),
+        *(keys.PARTIAL, keys.RATES, keys.WORKERS),
+    )
+)
 
 
 class Watch:
@@ -17,12 +28,16 @@ class Watch:
         self.now_ms = 1_700_000_000_000
         settings = QueueSettings(lease_ms=1_000, ready_within_ms=3_000)
         self.readiness = Readiness(redis.client, settings, lambda: self.now_ms)
+        self.line = Line(NAME, redis.client, settings, redis_clock=lambda: self.now_ms)
 
     def beat(self, worker: str, rate: float = 100.0) -> None:
-        self.readiness.beat(worker, "bundle/1", Rate(rate, 2 * rate))
+        self.line.beat(worker, Rate(rate, 2 * rate), takes_default=True)
+
+    def status(self) -> Status:
+        return self.readiness.statuses([NAME])[0]
 
     def probe_is_due(self) -> bool:
-        return self.readiness.take_probe_turn(self.readiness.status())
+        return self.readiness.take_probe_turn(self.status())
 
 
 @pytest.fixture
@@ -32,27 +47,27 @@ def watch(redis: RedisProcess) -> Watch:
 
 def test_a_worker_that_beats_but_completes_nothing_is_not_ready(watch: Watch) -> None:
     watch.beat("host:1")
-    assert watch.readiness.status().workers == 1
-    assert not watch.readiness.status().ready
-    watch.readiness.completed()
-    assert watch.readiness.status().ready
+    assert watch.status().workers == 1
+    assert not watch.status().ready
+    watch.line.probed()
+    assert watch.status().ready
     watch.now_ms += 3_001
     watch.beat("host:1")
-    assert not watch.readiness.status().ready
+    assert not watch.status().ready
 
 
 def test_a_worker_that_beats_no_more_is_gone(watch: Watch) -> None:
     watch.beat("host:1")
-    watch.readiness.completed()
+    watch.line.probed()
     watch.now_ms += 1_001
-    assert watch.readiness.status().workers == 0
-    assert not watch.readiness.status().ready
+    assert watch.status().workers == 0
+    assert not watch.status().ready
 
 
 def test_a_worker_that_leaves_is_gone_at_once(watch: Watch) -> None:
     watch.beat("host:1")
-    watch.readiness.leave("host:1")
-    assert watch.readiness.status().workers == 0
+    watch.line.leave("host:1")
+    assert watch.status().workers == 0
 
 
 def test_the_health_check_looks_for_workers_of_its_own_host(watch: Watch) -> None:
@@ -81,7 +96,7 @@ def test_no_probe_is_sent_behind_waiting_messages(watch: Watch, redis: RedisProc
 
 def test_no_probe_is_sent_while_tasks_complete(watch: Watch) -> None:
     watch.beat("host:1")
-    watch.readiness.completed()
+    watch.line.probed()
     watch.now_ms += 999
     watch.beat("host:1")
     assert not watch.probe_is_due()
@@ -94,9 +109,9 @@ def test_the_rates_of_those_who_live_add_up(watch: Watch) -> None:
     watch.now_ms += 1_001
     watch.beat("host:2", 20.5)
     watch.beat("host:3", 10.0)
-    assert watch.readiness.status().rate == (30.5, 61)
-    watch.readiness.leave("host:3")
-    assert watch.readiness.status().rate == (20.5, 41)
+    assert watch.status().rate == (30.5, 61)
+    watch.line.leave("host:3")
+    assert watch.status().rate == (20.5, 41)
 
 
 def test_who_is_silent_for_long_leaves_nothing_behind(watch: Watch, redis: RedisProcess) -> None:
@@ -112,10 +127,9 @@ def test_what_is_stored_for_workers_is_told(watch: Watch, redis: RedisProcess) -
     redis.client.zadd(LINE, {"b": 1, "c": 2})
     redis.client.lpush(LATE, "d")
     redis.client.lpush(PARTIAL, "e", "f")
-    redis.client.hset(BYTES, "all", 1_000)
     redis.client.hset(MEMBERS, mapping={"1": 7, "5": 8})
-    status = watch.readiness.status()
-    assert status.waiting == Waiting(line=3, late=1, partial=2, image_bytes=1_000)
+    status = watch.status()
+    assert status.waiting == Waiting(line=3, late=1, partial=2)
     assert status.members == {1: 7, 5: 8}
 
 
@@ -134,7 +148,7 @@ def test_a_full_redis_still_takes_heartbeats(watch: Watch, redis: RedisProcess) 
     redis.client.config_set("maxmemory", 1)
     try:
         watch.beat("host:1")
-        watch.readiness.completed()
+        watch.line.probed()
     finally:
         redis.client.config_set("maxmemory", 0)
-    assert watch.readiness.status().ready
+    assert watch.status().ready

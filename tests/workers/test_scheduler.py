@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.contract.ledger import Permission, Turn
+from workers.contract.line import Permission, Turn
 from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
 
 NOW_MS, BACKLOG_MS = 1_700_000_000_000, 600

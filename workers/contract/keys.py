@@ -2,47 +2,71 @@
 
 Each carries the version of the contract, and so do the queues. Fronts and workers of two versions
 beside each other do not meet: each front is ready when workers of its own version are.
+
+A line is what waits for one version of an algorithm, by its bundle's name: ``handwriting/3``. Its
+keys have that name in them, in the place of ``{line}``: ``of`` puts it there.
 """
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 _PREFIX: Final = f"punctual:{VERSION}:"
+_LINE: Final = f"{_PREFIX}{{line}}:"
 
 # Images that somebody waits for; those nobody waits for just now, but may again; and those with an
 # answer of some members that could become one of all. Workers take from one only while those
 # before it in the alphabet are empty.
-INFERENCE: Final = f"inference.{VERSION}"
-LATE: Final = f"{INFERENCE}.late"
-PARTIAL: Final = f"{INFERENCE}.partial"
+INFERENCE: Final = f"inference.{VERSION}:{{line}}"
+LATE: Final = f"{INFERENCE}:late"
+PARTIAL: Final = f"{INFERENCE}:partial"
 
 # The messages before they get into INFERENCE, by when they are due.
-LINE: Final = f"{_PREFIX}line"
+LINE: Final = f"{_LINE}line"
 
-WORKERS: Final = f"{_PREFIX}workers"
-RATES: Final = f"{_PREFIX}rates"
-BUNDLE: Final = f"{_PREFIX}bundle"
-COMPLETED: Final = f"{_PREFIX}completed"
-COUNTS: Final = f"{_PREFIX}counts"
-MEMBERS: Final = f"{_PREFIX}members"
-PROBE_TURN: Final = f"{_PREFIX}probe-turn"
+WORKERS: Final = f"{_LINE}workers"
+RATES: Final = f"{_LINE}rates"
+LOADING: Final = f"{_LINE}loading"
+COMPLETED: Final = f"{_LINE}completed"
+COUNTS: Final = f"{_LINE}counts"
+MEMBERS: Final = f"{_LINE}members"
+PROBE_TURN: Final = f"{_LINE}probe-turn"
+
+# By algorithm: the line that new requests go to. What was promoted counts; of what was not, the
+# line that its workers claim. And the algorithm of those who name none.
+PROMOTED: Final = f"{_PREFIX}promoted"
+CLAIMED: Final = f"{_PREFIX}claimed"
+DEFAULT: Final = f"{_PREFIX}default"
+
 # There never is such a key. To delete it is to write, and changes nothing.
 NOTHING: Final = f"{_PREFIX}nothing"
 
-# What is known of one image under one bundle: ``<bundle>:<subject>``. The bytes of an image lie
-# beside it, for as long as somebody may want them read.
+# Which entry a uuid is: ``<algorithm>:<uuid>``.
+REQUEST_PREFIX: Final = f"{_PREFIX}request:"
+
+# What is known of one image in one line: ``<line>:<subject>``. The bytes of an image lie beside it,
+# for as long as somebody may want them read.
 ENTRY_PREFIX: Final = f"{_PREFIX}entry:"
 IMAGE_PREFIX: Final = f"{_PREFIX}image:"
 
-# Of all images that are stored: until when, how large, and together how large.
+# Of all images that are stored, whatever their line: until when, how large, and together how large.
 IMAGES: Final = f"{_PREFIX}images"
 SIZES: Final = f"{_PREFIX}sizes"
 BYTES: Final = f"{_PREFIX}bytes"
 
 
-def request(uuid: str) -> str:
+def of(line: str, key: str) -> str:
+    """One of the keys above, for this line."""
+    return key.replace("{line}", line)
+
+
+def algorithm_of(line: str) -> str:
+    """Whose line it is."""
+    return line.partition("/")[0]
+
+
+def request(algorithm: str, uuid: str) -> str:
     """Which entry a uuid is."""
-    return f"{_PREFIX}request:{uuid}"
+    return f"{REQUEST_PREFIX}{algorithm}:{uuid}"
 
 
 def image(entry: str) -> str:
@@ -50,9 +74,10 @@ def image(entry: str) -> str:
     return IMAGE_PREFIX + entry.removeprefix(ENTRY_PREFIX)
 
 
-def subject_of(entry: str) -> str:
-    """The subject in the key of an entry: what its waiters are listed under."""
-    return entry.removeprefix(ENTRY_PREFIX).partition(":")[2]
+def line_and_subject(entry: str) -> tuple[str, str]:
+    """What the key of an entry consists of."""
+    line, _, subject = entry.removeprefix(ENTRY_PREFIX).partition(":")
+    return line, subject
 
 
 def front(name: str) -> str:

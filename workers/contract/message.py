@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from redis import Redis
 
-from workers.contract.keys import INFERENCE
+from workers.contract.keys import INFERENCE, of
 
 READ_TASK: Final = "workers.read"
 PROBE_TASK: Final = "workers.probe"
@@ -29,6 +29,8 @@ _ID, _TICKET = "<id>", "<ticket>"
 def read_message(uuid: str, ticket: str) -> str:
     """Asks to read the image of this uuid. ``ticket``, hexadecimal, tells messages of it apart.
 
+    Its queue is that of ``keys.INFERENCE``, for admit.lua to put the line in.
+
     Never with ``expires``, and never followed by ``revoke``: either makes worker processes
     discard every later message of that id for three hours, and callers do re-send.
     """
@@ -36,13 +38,14 @@ def read_message(uuid: str, ticket: str) -> str:
     return _template(READ_TASK, ticket=_TICKET).replace(_TICKET, ticket).replace(_ID, quoted)
 
 
-def enqueue_probe(redis: Redis) -> None:
+def enqueue_probe(redis: Redis, line: str) -> None:
     """Publish a probe: a worker that completes it proves that the whole path is alive.
 
     Raises:
         redis.RedisError: Redis is away.
     """
-    redis.lpush(INFERENCE, _template(PROBE_TASK).replace(_ID, uuid4().hex))
+    probe = _template(PROBE_TASK).replace(_ID, uuid4().hex)
+    redis.lpush(of(line, INFERENCE), of(line, probe))
 
 
 @lru_cache

@@ -6,17 +6,17 @@ task. When there is no traffic, the fronts send probes, at most one a second amo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from redis import Redis
 
 from workers.contract import keys
 from workers.contract.clock import Clock
-from workers.contract.scripts import Scripts
+from workers.contract.line import Rate
 from workers.contract.settings import QueueSettings
 
 _PROBE_EVERY_MS = 1_000
-_FORGET_WORKERS_AFTER_MS = 60_000
 
 
 class Counts(NamedTuple):
@@ -30,40 +30,23 @@ class Counts(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """What is stored for workers: so many messages of each kind, and bytes of images."""
+    """What is stored for workers: so many messages of each kind."""
 
     line: int
     late: int
     partial: int
-    image_bytes: int
-
-
-class Rate(NamedTuple):
-    """How much is answered in a second with one member each.
-
-    So many images without bytes; reading their bytes takes a second for so many.
-    """
-
-    images: float
-    image_bytes: float
-
-    @classmethod
-    def parse(cls, text: bytes) -> Rate:
-        """The inverse of ``str``."""
-        images, count = text.split()
-        return cls(float(images), float(count))
-
-    def __str__(self) -> str:
-        return f"{self.images:.6g} {self.image_bytes:.6g}"
 
 
 class Status(NamedTuple):
-    """What is known of the workers at one moment.
+    """What is known of a line at one moment.
 
-    ``rate`` is that of all of them together, ``members`` how many answers so many members gave.
+    ``rate`` is that of all its workers together, ``members`` how many answers so many members gave,
+    ``loading`` whether workers that have no ensemble yet were started lately.
     """
 
+    line: str
     workers: int
+    loading: bool
     idle_ms: int | None
     waiting: Waiting
     counts: Counts
@@ -77,8 +60,20 @@ class Status(NamedTuple):
         return self.waiting.line
 
 
+class Overview(NamedTuple):
+    """What is known at one moment, by algorithm of the line that new requests go to.
+
+    ``default``: the algorithm of those who name none; None while no worker has come.
+    ``image_bytes``: the images that are stored for all lines together.
+    """
+
+    default: str | None
+    statuses: dict[str, Status]
+    image_bytes: int
+
+
 class Readiness:
-    """Written by workers, read by fronts. Methods raise ``redis.RedisError`` when Redis is away."""
+    """What fronts read of the workers. Methods raise ``redis.RedisError`` when Redis is away."""
 
     def __init__(
         self, redis: Redis, settings: QueueSettings, redis_clock: Clock | None = None
@@ -86,63 +81,56 @@ class Readiness:
         self._redis = redis
         self._settings = settings
         self._clock = redis_clock
-        scripts = Scripts(redis, settings.lease_ms, redis_clock)
-        self._beat, self._probed = map(scripts.load, ("beat", "probed"))
 
-    def beat(self, worker: str, bundle: str, rate: Rate) -> None:
-        """A worker process has its bundle loaded and lives. ``rate`` is its own."""
-        self._beat(worker, str(rate), bundle, _FORGET_WORKERS_AFTER_MS)
+    def default(self) -> str | None:
+        """The algorithm of those who name none; None while no worker has come."""
+        name: Any = self._redis.get(keys.DEFAULT)
+        return None if name is None else str(name, "utf-8")
 
-    def leave(self, worker: str) -> None:
-        """A worker process stops, in order."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zrem(keys.WORKERS, worker)
-            pipeline.hdel(keys.RATES, worker)
-            pipeline.execute()
-
-    def completed(self) -> None:
-        """A worker has just completed a probe."""
-        self._probed()
-
-    def lives_on(self, host: str) -> bool:
-        """Whether a worker process of this host lives."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.time()
-            pipeline.zrange(keys.WORKERS, 0, -1, withscores=True)
-            time, beats = pipeline.execute()
-        return any(
-            worker.startswith(f"{host}:".encode()) for worker in self._alive(self._now(time), beats)
-        )
-
-    def status(self) -> Status:
+    def overview(self) -> Overview:
         """What is known now."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.time()
-            pipeline.zrange(keys.WORKERS, 0, -1, withscores=True)
-            pipeline.hgetall(keys.RATES)
-            pipeline.get(keys.COMPLETED)
-            pipeline.llen(keys.INFERENCE)
-            pipeline.zcard(keys.LINE)
-            pipeline.llen(keys.LATE)
-            pipeline.llen(keys.PARTIAL)
+            pipeline.get(keys.DEFAULT)
+            pipeline.hgetall(keys.CLAIMED)
+            pipeline.hgetall(keys.PROMOTED)
             pipeline.hget(keys.BYTES, "all")
-            pipeline.hmget(keys.COUNTS, Counts._fields)
-            pipeline.hgetall(keys.MEMBERS)
-            time, beats, rates, completed, *waiting, counts, members = pipeline.execute()
-        now_ms = self._now(time)
-        workers = self._alive(now_ms, beats)
-        listed, in_line, late, partial, image_bytes = (int(count or 0) for count in waiting)
-        idle_ms = now_ms - int(completed) if completed else None
-        recent = idle_ms is not None and idle_ms <= self._settings.ready_within_ms
-        known = [Rate.parse(rates[worker]) for worker in workers if worker in rates]
-        return Status(
-            workers=len(workers),
-            idle_ms=idle_ms,
-            waiting=Waiting(listed + in_line, late, partial, image_bytes),
-            counts=Counts(*(int(count or 0) for count in counts)),
-            members={int(asked): int(count) for asked, count in members.items()},
-            ready=recent and bool(workers),
-            rate=Rate(sum(rate.images for rate in known), sum(rate.image_bytes for rate in known)),
+            default, claimed, promoted, image_bytes = pipeline.execute()
+        lines = {name.decode(): line.decode() for name, line in (claimed | promoted).items()}
+        return Overview(
+            default=default and default.decode(),
+            statuses=dict(zip(lines, self.statuses(list(lines.values())), strict=True)),
+            image_bytes=int(image_bytes or 0),
+        )
+
+    def statuses(self, lines: Sequence[str]) -> list[Status]:
+        """What is known of these lines now."""
+        if not lines:
+            return []
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            for line in lines:
+                self._ask(pipeline, line)
+            time, *replies = pipeline.execute()
+        size = len(replies) // len(lines)
+        return [
+            self._status(line, self._now(time), replies[number * size : (number + 1) * size])
+            for number, line in enumerate(lines)
+        ]
+
+    def lives_on(self, host: str) -> bool:
+        """Whether a worker process of this host lives that new requests could go to."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            pipeline.hvals(keys.CLAIMED)
+            pipeline.hvals(keys.PROMOTED)
+            time, claimed, promoted = pipeline.execute()
+            for line in {*claimed, *promoted}:
+                pipeline.zrange(keys.of(line.decode(), keys.WORKERS), 0, -1, withscores=True)
+            lines = pipeline.execute()
+        return any(
+            worker.startswith(f"{host}:".encode())
+            for beats in lines
+            for worker in self._alive(self._now(time), beats)
         )
 
     def take_probe_turn(self, status: Status) -> bool:
@@ -150,7 +138,40 @@ class Readiness:
         recent = status.idle_ms is not None and status.idle_ms < _PROBE_EVERY_MS
         if recent or status.queue_length or not status.workers:
             return False
-        return bool(self._redis.set(keys.PROBE_TURN, 1, nx=True, px=_PROBE_EVERY_MS))
+        turn = keys.of(status.line, keys.PROBE_TURN)
+        return bool(self._redis.set(turn, 1, nx=True, px=_PROBE_EVERY_MS))
+
+    def _ask(self, pipeline: Any, line: str) -> None:
+        pipeline.zrange(keys.of(line, keys.WORKERS), 0, -1, withscores=True)
+        pipeline.hgetall(keys.of(line, keys.RATES))
+        pipeline.exists(keys.of(line, keys.LOADING))
+        pipeline.get(keys.of(line, keys.COMPLETED))
+        pipeline.llen(keys.of(line, keys.INFERENCE))
+        pipeline.zcard(keys.of(line, keys.LINE))
+        pipeline.llen(keys.of(line, keys.LATE))
+        pipeline.llen(keys.of(line, keys.PARTIAL))
+        pipeline.hmget(keys.of(line, keys.COUNTS), Counts._fields)
+        pipeline.hgetall(keys.of(line, keys.MEMBERS))
+
+    def _status(self, line: str, now_ms: int, replies: list[Any]) -> Status:
+        """Of the replies to ``_ask``."""
+        beats, rates, loading, completed, *waiting, counts, members = replies
+        workers = self._alive(now_ms, beats)
+        listed, in_line, late, partial = waiting
+        idle_ms = now_ms - int(completed) if completed else None
+        recent = idle_ms is not None and idle_ms <= self._settings.ready_within_ms
+        known = [Rate.parse(rates[worker]) for worker in workers if worker in rates]
+        return Status(
+            line=line,
+            workers=len(workers),
+            loading=bool(loading),
+            idle_ms=idle_ms,
+            waiting=Waiting(listed + in_line, late, partial),
+            counts=Counts(*(int(count or 0) for count in counts)),
+            members={int(asked): int(count) for asked, count in members.items()},
+            ready=recent and bool(workers),
+            rate=Rate(sum(rate.images for rate in known), sum(rate.image_bytes for rate in known)),
+        )
 
     def _now(self, time: tuple[int, int]) -> int:
         """Redis' time, of its reply in seconds and microseconds."""

@@ -34,7 +34,7 @@ class Scripts:
         self._clock = clock
 
     def load(self, name: str) -> Script:
-        """One step, called with its own arguments, from the third that it names."""
+        """One step, called with its line, or algorithm, and the other arguments that it names."""
         texts = (_NAMES, *((_LUA / file).read_text() for file in ("shared.lua", f"{name}.lua")))
         script = self._redis.register_script("\n".join(texts))
 

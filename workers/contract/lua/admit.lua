@@ -1,25 +1,26 @@
 -- Decides, in one step, what an arriving request is, and puts it in line if it is new.
 --
--- ARGV  3 request  4 fingerprint  5 subject  6 front's channel  7 message
---       8 image  9 whether it is sent along, 1 or 0  10 its size in bytes
---       In ms from now:  11 due  12 answer wanted  13 useful until then  14 dropped after that
---       15 keep_for_ms  16 ready_within_ms  17 max_attempts  18 most messages  19 most bytes
---       20 what goes before it must take less than this (ms), or be fewer than 21 messages
---       22 us a message takes all workers together  23 ns a byte takes them
+-- ARGV  3 algorithm  4 uuid  5 fingerprint  6 subject  7 front's channel  8 message
+--       9 image  10 whether it is sent along, 1 or 0  11 its size in bytes
+--       In ms from now:  12 due  13 answer wanted  14 useful until then  15 dropped after that
+--       16 keep_for_ms  17 ready_within_ms  18 max_attempts  19 most messages  20 most bytes
+--       21 what goes before it must take less than this (ms), or be fewer than 22 messages
+--       23 us a message takes all workers together  24 ns a byte takes them
 --
 -- Returns {verdict, detail, detail}: kept + result + whether the image is wanted, joined + when to
--- look again (in ms), enqueued, conflict, unready, exhausted, full + messages before it,
--- image: send it along.
-local request, fingerprint, subject, front, message, image = unpack(ARGV, 3, 8)
-local sent = ARGV[9] == '1'
+-- look again (in ms) + line, enqueued + line, conflict, unready, exhausted, full + messages before
+-- it, image: send it along.
+local algorithm, uuid, fingerprint, subject, front, message, image = unpack(ARGV, 3, 9)
+local request = request_of(algorithm, uuid)
+local sent = ARGV[10] == '1'
 local number = {}
-for index = 10, 23 do
+for index = 11, 24 do
   number[index] = tonumber(ARGV[index])
 end
 local size, keep_for_ms, ready_within_ms, max_attempts, most, most_bytes, within_ms, always,
-  message_us, byte_ns = number[10], unpack(number, 15, 23)
+  message_us, byte_ns = number[11], unpack(number, 16, 24)
 local due, answer_by, useful_until, drop_after =
-  now + number[11], now + number[12], now + number[13], now + number[14]
+  now + number[12], now + number[13], now + number[14], now + number[15]
 
 -- A uuid belongs to its image for as long as anything is known of that. A uuid that is new may
 -- still come with an image that is not.
@@ -30,10 +31,33 @@ if entry then
     return {'conflict'}
   end
 end
+
+-- What was begun ends in its line, unless that has lost its workers and another one has taken over.
+local active = active_line(algorithm)
+local function is_stranded()
+  local of_entry = line_of(entry)
+  if not active or of_entry == active or alive_in(of_entry) > 0 then
+    return false
+  end
+  local result, lease_until = unpack(redis.call('HMGET', entry, 'result', 'lease_until'))
+  return not result and tonumber(lease_until) <= now
+end
+if known and is_stranded() then
+  image = redis.call('GET', image_of(entry)) or image
+  sent = image ~= ''
+  redis.call('DEL', entry)
+  free(entry)
+  known = nil
+end
 local bound = known
 if not bound then
-  entry = ENTRY_PREFIX .. (redis.call('GET', BUNDLE) or '') .. ':' .. subject
+  if not active then
+    return {'unready'}
+  end
+  entry = ENTRY_PREFIX .. active .. ':' .. subject
 end
+enter(line_of(entry))
+message = addressed(message)
 
 local result, partial, state, lease_until, attempts, fronts, first, last, dropped_after, waits,
   due_before, asked_until
@@ -130,7 +154,7 @@ if known then
       redis.call('ZADD', LINE, due, waits)
       redis.call('HSET', entry, 'due', due)
     end
-    return {'joined', lease_until - now}
+    return {'joined', lease_until - now, line}
   end
   if tonumber(attempts) >= max_attempts then
     return {'exhausted'}
@@ -146,7 +170,7 @@ local all = waiting()
 local before = redis.call('LLEN', INFERENCE) + redis.call('ZCOUNT', LINE, '-inf', due)
 local bytes = size
 if before > 0 then
-  bytes = bytes + tonumber(redis.call('HGET', BYTES, 'wanted') or 0) * before / all
+  bytes = bytes + tonumber(redis.call('HGET', BYTES, line) or 0) * before / all
 end
 local takes_ms = before * message_us / 1000 + bytes * byte_ns / 1000000
 if before >= most or (before >= always and takes_ms >= within_ms) then
@@ -166,4 +190,4 @@ if tonumber(attempts or 0) > 0 then
 end
 redis.call('ZADD', LINE, due, message)
 feed()
-return {'enqueued'}
+return {'enqueued', line}

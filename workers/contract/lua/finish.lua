@@ -1,13 +1,18 @@
 -- Stores a result and wakes the fronts that wait for it. The first result of an image stands, but
 -- one of fewer members asks for one of all, which then takes its place.
 --
--- ARGV  3 request  4 ticket  5 result  6 keep_for_ms, 0 to forget at once  7 members that were
---       asked  8 whether that is all that matter, 1 or 0  9 most messages that are set aside
-local request, ticket, text = unpack(ARGV, 3, 5)
-local keep_for_ms, whole = tonumber(ARGV[6]), ARGV[8] == '1'
+-- ARGV  4 request  5 ticket  6 result  7 keep_for_ms, 0 to forget at once  8 members that were
+--       asked  9 whether that is all that matter, 1 or 0  10 most messages that are set aside
+enter(ARGV[3])
+local request, ticket, text = unpack(ARGV, 4, 6)
+local keep_for_ms, whole = tonumber(ARGV[7]), ARGV[9] == '1'
 
 even_when_full()
 local entry = redis.call('GET', request) or ''
+if line_of(entry) ~= line then
+  -- It has gone over to another line.
+  entry = ''
+end
 local fingerprint, result, partial, fronts, state, runner, message, useful_until, asked_until =
   unpack(redis.call('HMGET', entry, 'fingerprint', 'result', 'partial', 'fronts', 'state',
     'runner', 'message', 'useful_until', 'asked_until'))
@@ -22,7 +27,7 @@ local function keep()
     redis.call('HSET', entry, 'partial', 1, 'message', message,
       'asked_until', asked_until or useful_until)
     spare(entry)
-    set_aside(PARTIAL, message, ARGV[9])
+    set_aside(PARTIAL, message, ARGV[10])
   end
 end
 
@@ -32,14 +37,14 @@ if fingerprint and result then
       redis.call('HINCRBY', COUNTS, 'completions', 1)
       keep()
     else
-      set_aside(PARTIAL, message, ARGV[9])
+      set_aside(PARTIAL, message, ARGV[10])
     end
   end
 -- A failure ends a request only for the worker that holds it: another one may yet succeed.
 elseif fingerprint and (keep_for_ms > 0 or (state == 'running' and runner == ticket)) then
   if keep_for_ms > 0 then
     keep()
-    redis.call('HINCRBY', MEMBERS, ARGV[7], 1)
+    redis.call('HINCRBY', MEMBERS, ARGV[8], 1)
   else
     redis.call('DEL', entry)
     free(entry)

@@ -1,10 +1,42 @@
 -- What the steps have in common. It stands before each of them, after the names of the keys.
 --
--- ARGV  1 now_ms, empty for Redis' own time  2 lease_ms
+-- ARGV  1 now_ms, empty for Redis' own time  2 lease_ms  3 the line, or the algorithm in admit.lua
 local now, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
 if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function of(name, key)
+  return (string.gsub(key, '{line}', name))
+end
+
+-- Live worker processes of any line.
+local WORKERS_OF = WORKERS
+local function alive_in(name)
+  return redis.call('ZCOUNT', of(name, WORKERS_OF), now - lease_ms, '+inf')
+end
+
+-- From here on the keys are those of this line.
+local line
+local function enter(name)
+  line = name
+  INFERENCE, LATE, PARTIAL = of(name, INFERENCE), of(name, LATE), of(name, PARTIAL)
+  LINE, WORKERS, RATES = of(name, LINE), of(name, WORKERS), of(name, RATES)
+  COMPLETED, COUNTS, MEMBERS = of(name, COMPLETED), of(name, COUNTS), of(name, MEMBERS)
+end
+
+local function line_of(entry)
+  return string.match(string.sub(entry, #ENTRY_PREFIX + 1), '^[^:]*')
+end
+
+local function request_of(algorithm, uuid)
+  return REQUEST_PREFIX .. algorithm .. ':' .. uuid
+end
+
+-- Where new requests of the algorithm go.
+local function active_line(algorithm)
+  return redis.call('HGET', PROMOTED, algorithm) or redis.call('HGET', CLAIMED, algorithm)
 end
 
 -- A script that has written may go on writing when Redis is full. What is under way is finished
@@ -14,7 +46,15 @@ local function even_when_full()
 end
 
 local function alive()
-  return redis.call('ZCOUNT', WORKERS, now - lease_ms, '+inf')
+  return alive_in(line)
+end
+
+-- A message says from which queue it comes, to be given back there. A quoted name is in it once:
+-- within a uuid there are no quotes that are not escaped.
+local UNADDRESSED = '"' .. INFERENCE .. '"'
+local function addressed(message)
+  local first, last = string.find(message, UNADDRESSED, 1, true)
+  return string.sub(message, 1, first) .. INFERENCE .. string.sub(message, last)
 end
 
 -- Messages stand in line by when they are due. A few of them, one for each worker process, are in
@@ -40,7 +80,7 @@ local function set_aside(queue, message, most)
 end
 
 -- IMAGES has for each stored image until when it is wanted, or, for one that nobody waits for just
--- now, that less SPARE: below zero. BYTES counts `all`, and of those the `wanted`.
+-- now, that less SPARE: below zero. BYTES counts `all`, and by line those that are wanted.
 local SPARE = 1e13
 
 local function image_of(entry)
@@ -58,7 +98,7 @@ local function strike_out(entry)
   if size then
     redis.call('HINCRBY', BYTES, 'all', -size)
     if is_wanted(entry) then
-      redis.call('HINCRBY', BYTES, 'wanted', -size)
+      redis.call('HINCRBY', BYTES, line_of(entry), -size)
     end
     redis.call('HDEL', SIZES, entry)
     redis.call('ZREM', IMAGES, entry)
@@ -74,7 +114,7 @@ end
 local function mark(entry, until_ms, wanted)
   local size = redis.call('HGET', SIZES, entry)
   if is_wanted(entry) ~= wanted then
-    redis.call('HINCRBY', BYTES, 'wanted', wanted and size or -size)
+    redis.call('HINCRBY', BYTES, line_of(entry), wanted and size or -size)
   end
   redis.call('ZADD', IMAGES, wanted and until_ms or until_ms - SPARE, entry)
   redis.call('PEXPIRE', image_of(entry), until_ms - now + 1000)

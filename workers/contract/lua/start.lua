@@ -1,19 +1,21 @@
 -- A worker asks whether the message in its hands is still to be executed, and by it.
 --
--- ARGV  3 request  4 ticket  5 pick-up, unique to this question  6 us until an answer could be
---       there  7 ns a byte of the image adds to that  8 most messages that are set aside
+-- ARGV  4 request  5 ticket  6 pick-up, unique to this question  7 us until an answer could be
+--       there  8 ns a byte of the image adds to that  9 most messages that are set aside
 --
 -- Returns {permission, image, ms waited, ms until the answer is wanted, share in ms, others that
 -- wait}. The permission is run, complete (the answer of some members), finished, running (by
 -- another worker), late (others wait who can still be on time), dropped (nobody can want it), or
 -- gone.
-local request, ticket, pick_up = unpack(ARGV, 3, 5)
+enter(ARGV[3])
+local request, ticket, pick_up = unpack(ARGV, 4, 6)
 
 even_when_full()
 feed()
 
+-- It may have gone over to another line, which had workers when this one had none.
 local entry = redis.call('GET', request)
-if not entry then
+if not entry or line_of(entry) ~= line then
   return {'gone'}
 end
 local fingerprint, result, partial, state, lease_until, first, last, drop_after, picked_up, message,
@@ -30,7 +32,7 @@ if result then
     return {'finished'}
   end
   if others > 0 then
-    set_aside(PARTIAL, message, ARGV[8])
+    set_aside(PARTIAL, message, ARGV[9])
     return {'finished'}
   end
   local asked_until = redis.call('HGET', entry, 'asked_until')
@@ -55,12 +57,12 @@ if tonumber(drop_after) < now then
 end
 
 local size = redis.call('HGET', SIZES, entry) or 0
-local least_by = now + (ARGV[6] + size * ARGV[7] / 1000) / 1000
+local least_by = now + (ARGV[7] + size * ARGV[8] / 1000) / 1000
 if others > 0 and tonumber(last) < least_by and not again then
   -- Nobody is at it: a re-send takes it over, with a clock of its own.
   redis.call('HSET', entry, 'state', 'late', 'lease_until', 0)
   spare(entry)
-  set_aside(LATE, message, ARGV[8])
+  set_aside(LATE, message, ARGV[9])
   redis.call('HINCRBY', COUNTS, 'late', 1)
   -- Who decides is alive, and whatever is late was not to be computed.
   redis.call('SET', COMPLETED, now)

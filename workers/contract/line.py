@@ -1,0 +1,187 @@
+"""A line: what waits for one version of an algorithm, as its workers see it.
+
+A worker process tells that it lives, takes a message from the line's queue, asks whether it may
+execute it, and stores what came of it. Each of these steps is one Lua script.
+"""
+
+from __future__ import annotations
+
+import secrets
+from enum import StrEnum
+from typing import NamedTuple
+
+from redis import Redis
+
+from workers.contract import keys
+from workers.contract.clock import Clock, wall_clock_ms
+from workers.contract.result import Outcome, Result
+from workers.contract.scripts import Scripts
+from workers.contract.settings import QueueSettings
+
+_FORGET_WORKERS_AFTER_MS = 60_000
+
+
+class Permission(StrEnum):
+    """Whether a worker may execute the message in its hands, or why not."""
+
+    RUN = "run"
+    COMPLETE = "complete"
+    FINISHED = "finished"
+    RUNNING = "running"
+    LATE = "late"
+    DROPPED = "dropped"
+    GONE = "gone"
+
+
+class Turn(NamedTuple):
+    """The permission, and with RUN what to know for it.
+
+    ``image`` is the file, which has waited for ``waited_ms``. Somebody wants the answer by
+    ``answer_by_ms``, an absolute time. So many others wait, and for them to be in time this one may
+    take ``share_ms``. COMPLETE has the image alone.
+    """
+
+    permission: Permission
+    image: bytes = b""
+    waited_ms: int = 0
+    answer_by_ms: int = 0
+    share_ms: int = 0
+    waiting: int = 0
+
+
+class Rate(NamedTuple):
+    """How much is answered in a second with one member each.
+
+    So many images without bytes; reading their bytes takes a second for so many.
+    """
+
+    images: float
+    image_bytes: float
+
+    @classmethod
+    def parse(cls, text: bytes) -> Rate:
+        """The inverse of ``str``."""
+        images, count = text.split()
+        return cls(float(images), float(count))
+
+    def __str__(self) -> str:
+        return f"{self.images:.6g} {self.image_bytes:.6g}"
+
+
+class Line:
+    """``name``: its bundle's. Every method raises ``redis.RedisError`` when Redis is away."""
+
+    def __init__(
+        self,
+        name: str,
+        redis: Redis,
+        settings: QueueSettings,
+        clock: Clock = wall_clock_ms,
+        redis_clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self._redis = redis
+        self._settings = settings
+        self._clock = clock
+        scripts = Scripts(redis, settings.lease_ms, redis_clock)
+        self._start, self._renew, self._finish, self._abandon, self._beat, self._probed = map(
+            scripts.load, ("start", "renew", "finish", "abandon", "beat", "probed")
+        )
+
+    def beat(self, worker: str, rate: Rate, *, takes_default: bool) -> None:
+        """A worker process has the line's bundle loaded and lives.
+
+        Args:
+            worker: its name.
+            rate: its own.
+            takes_default: it serves also those who name no algorithm, where nobody else does.
+        """
+        self._beat(
+            self.name,
+            worker,
+            str(rate),
+            _FORGET_WORKERS_AFTER_MS,
+            keys.algorithm_of(self.name),
+            int(takes_default),
+        )
+
+    def leave(self, worker: str) -> None:
+        """A worker process stops, in order."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.zrem(keys.of(self.name, keys.WORKERS), worker)
+            pipeline.hdel(keys.of(self.name, keys.RATES), worker)
+            pipeline.execute()
+
+    def probed(self) -> None:
+        """A worker has just completed a probe."""
+        self._probed(self.name)
+
+    def start(self, uuid: str, ticket: str, least_us: float, byte_ns: float) -> Turn:
+        """A worker asks whether to execute; with RUN it gets the image, and the lease is its own.
+
+        An answer takes ``least_us`` at the least, and ``byte_ns`` more for each byte. When that is
+        too long for whoever waits for this one, others go first who can still be on time.
+        """
+        now_ms = self._clock()
+        permission, *turn = self._start(
+            self.name,
+            self._request(uuid),
+            ticket,
+            secrets.token_hex(8),
+            least_us,
+            byte_ns,
+            self._settings.max_queue,
+        )
+        match Permission(permission.decode()):
+            case Permission.RUN:
+                image, waited_ms, answer_in_ms, share_ms, waiting = turn
+                return Turn(
+                    Permission.RUN, image, waited_ms, now_ms + answer_in_ms, share_ms, waiting
+                )
+            case refusal_or_complete:
+                return Turn(refusal_or_complete, *turn)
+
+    def waiting(self) -> int:
+        """How many requests wait for a worker."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.llen(keys.of(self.name, keys.INFERENCE))
+            pipeline.zcard(keys.of(self.name, keys.LINE))
+            return sum(pipeline.execute())
+
+    def renew(self, uuid: str, ticket: str) -> None:
+        """A worker that still computes extends its lease."""
+        self._renew(self.name, self._request(uuid), ticket)
+
+    def finish(self, uuid: str, ticket: str, result: Result) -> None:
+        """Store a result, late or not, and wake every front that waits for it.
+
+        A failure is told and not kept: a re-send tries again. A partial answer asks for one that is
+        whole, to which it gives way; it is told once.
+
+        Args:
+            uuid: of the message that was executed.
+            ticket: of that message.
+            result: what came of it.
+        """
+        keep_for_ms = 0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms
+        self._finish(
+            self.name,
+            self._request(uuid),
+            ticket,
+            result.to_json(),
+            keep_for_ms,
+            result.members,
+            int(result.whole),
+            self._settings.max_queue,
+        )
+
+    def abandon(self, uuid: str, ticket: str, *, for_good: bool = False) -> None:
+        """A worker died with this request in its hands: the next who asks takes it over.
+
+        ``for_good``: it was too much for one worker, and is not to cost another one.
+        """
+        attempts = self._settings.max_attempts if for_good else 0
+        self._abandon(self.name, self._request(uuid), ticket, attempts)
+
+    def _request(self, uuid: str) -> str:
+        return keys.request(keys.algorithm_of(self.name), uuid)
