@@ -236,6 +236,45 @@ def test_a_field_that_stands_twice_is_refused_though_both_agree() -> None:
     ]
 
 
+SERVICE = {name: SOUND[name] for name in SOUND if name not in ("plan_id", "overflow_mode")}
+
+
+def form(*services: Any, **outside: Any) -> bytes:
+    """The other spelling of a card, as a file."""
+    return json.dumps({"plan_id": 1, "overflow_mode": 1, "services": services, **outside}).encode()
+
+
+def test_a_card_may_stand_in_an_array_of_services() -> None:
+    assert Card.parse(form(SERVICE)) == Card.parse(data())
+    long = SERVICE | {"title": "字" * 21}
+    assert refused(form(long, colour="red")) == [
+        "title: 63 bytes, at most 60",
+        "colour: is unknown",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (form(), "services: must be an array of one object"),
+        (form(SERVICE, SERVICE), "services: must be an array of one object"),
+        (form(services=None), "services: must be an array of one object"),
+        (form("sheet"), "services: must be an array of one object"),
+        (form(services=SERVICE), "services: must be an array of one object"),
+        (form(SERVICE, title="Another"), "title: stands in services and beside"),
+    ],
+)
+def test_an_array_of_services_has_one_and_contradicts_nothing(file: bytes, said: str) -> None:
+    assert refused(file) == [said]
+
+
+@pytest.mark.parametrize(("said", "number"), [(False, 0), (True, 1), (0, 0), (3, 3)])
+def test_how_many_results_are_shown_may_be_said_with_false_and_true(said: int, number: int) -> None:
+    card = Card.parse(data(results_to_show_default=said))
+    assert type(card.results_to_show_default) is int
+    assert card.results_to_show_default == number
+
+
 def test_a_card_has_at_most_64_kilobytes() -> None:
     blank = b" " * (64_000 - len(data()))
     assert Card.parse(data() + blank) == Card.parse(data())

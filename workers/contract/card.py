@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -64,6 +65,11 @@ def _media_type(text: str) -> str:
     return text
 
 
+def _counted(number: Any) -> Any:
+    """The form's ``false`` and ``true`` are none and one."""
+    return int(number) if isinstance(number, bool) else number
+
+
 _MediaTypes = tuple[Annotated[str, AfterValidator(_media_type)], ...]
 
 
@@ -85,7 +91,7 @@ class Card(BaseModel):
     output_mimes: _MediaTypes = Field((), validate_default=True)
     unit_name: str = ""
     point_per_frame: float = Field(0, ge=0, strict=True)
-    results_to_show_default: int = Field(0, ge=0, strict=True)
+    results_to_show_default: Annotated[int, BeforeValidator(_counted)] = Field(0, ge=0, strict=True)
     image_key: str = ""
     algorithms: tuple[str, ...] = ()
     plan_id: int | None = Field(None, strict=True)
@@ -100,12 +106,15 @@ class Card(BaseModel):
 
     @classmethod
     def parse(cls, data: bytes) -> Card:
-        """Read the file's bytes.
+        """Read the file's bytes: one object of all fields.
+
+        Or the form's other spelling: ``plan_id``, ``overflow_mode``, and ``services``, an array
+        of the one object that has the rest.
 
         Raises:
             CardInvalid: it is no card; a line for each field that is wrong.
         """
-        return cls._checked(_object(data))
+        return cls._checked(_flat(_object(data)))
 
     @classmethod
     def of(cls, name: str) -> Card:
@@ -150,6 +159,20 @@ def _object(data: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise CardInvalid("the card: is no JSON object")
     return found
+
+
+def _flat(form: dict[str, Any]) -> dict[str, Any]:
+    """The fields, those of the one service among them."""
+    match form:
+        case {"services": [dict(service)], **beside}:
+            if twice := sorted(beside.keys() & service):
+                raise CardInvalid(
+                    "\n".join(f"{_shown(name)}: stands in services and beside" for name in twice)
+                )
+            return beside | service
+        case {"services": _}:
+            raise CardInvalid("services: must be an array of one object")
+    return form
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
