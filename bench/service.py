@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import configparser
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 from bench.target import StartedTarget
 from deploy.ports import free_port
-from deploy.run import ROOT, redis_server, service_environment
+from deploy.programs import TIED, programs
+from deploy.run import redis_server, service_environment
 
-_CONF = ROOT / "deploy" / "supervisord.conf"
 # The names under which their CPU time and memory are told.
 _PARTS = {"redis": "redis", "workers": "workers", "web": "front"}
 
@@ -32,23 +29,11 @@ class Punctual(StartedTarget):
 
     def start(self) -> None:
         """As supervisord would, once."""
-        for part, command, environment in programs(self._environment):
-            self.processes.start(part, command, environment)
+        for program in programs(self._environment):
+            if part := _PARTS.get(program.name):
+                environment = {**self._environment, **program.environment}
+                self.processes.start(part, (*TIED, *program.command), environment)
 
     def front_bytes(self) -> int | None:
         """See Target."""
         return self.processes.resident_bytes("front")
-
-
-def programs(environment: Mapping[str, str]) -> list[tuple[str, list[str], dict[str, str]]]:
-    """Part, command and environment of what deploy/supervisord.conf starts, in its order."""
-    names = {f"ENV_{name}": value for name, value in environment.items()}
-    conf = configparser.RawConfigParser()
-    conf.read(_CONF)
-    found = []
-    for program, part in _PARTS.items():
-        section = conf[f"program:{program}"]
-        command = shlex.split(section["command"] % names)
-        extra = shlex.split(section.get("environment", "").replace(",", " ") % names)
-        found.append((part, command, {**environment, **dict(pair.split("=", 1) for pair in extra)}))
-    return found

@@ -1,6 +1,6 @@
 """``make run``: the whole service on this machine, until Ctrl-C.
 
-supervisord keeps the processes alive; this script prepares their environment, waits until the
+supervisord keeps the programs alive; this script prepares their environment, waits until the
 service is ready, shows one answer, and cleans up.
 """
 
@@ -28,14 +28,14 @@ from typing import IO, Any
 
 import psutil
 
+from deploy import supervisord
 from deploy.ports import chosen_port, free_port
+from deploy.programs import LONGEST_STOP_S, TIED, programs
 from workers.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"
 READY_WITHIN_S = 60
-# As long as deploy/supervisord.conf gives a program.
-STOPPED_WITHIN_S = 40
 
 NO_REDIS = (
     "There is no redis-server here, and PyPI has none for this machine and version of Python. "
@@ -70,13 +70,13 @@ def main() -> int:
 @contextlib.contextmanager
 def supervised(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run supervisord and its programs. Nothing of them is left after the block."""
-    supervisord = [executable("supervisord"), "-c", str(ROOT / "deploy" / "supervisord.conf")]
+    configuration = supervisord.write(programs(environment), Path(environment["STATE"]))
     # In a session of its own: what a terminal sends reaches this script alone. A supervisord
     # that hears of a closed terminal starts everything anew. And behind a pipe of its own: the
     # programs open their output anew, which a terminal of another user forbids.
     # A kill -9 of this script is a SIGTERM to it.
     supervisor = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", *supervisord],
+        [*TIED, executable("supervisord"), "-c", str(configuration)],
         cwd=ROOT,
         env=environment,
         start_new_session=True,
@@ -98,7 +98,7 @@ def supervised(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]
 
 def wait_for_session(session: int) -> None:
     """Wait for what a killed supervisord has left behind: it ends in order, or not at all."""
-    until = time.monotonic() + STOPPED_WITHIN_S
+    until = time.monotonic() + LONGEST_STOP_S
     while left := [process for process in psutil.process_iter() if is_of(session, process)]:
         if time.monotonic() > until:
             for process in left:
@@ -116,7 +116,7 @@ def is_of(session: int, process: psutil.Process) -> bool:
 
 
 def service_environment(state: Path, redis: str, web_port: int, flower_port: int) -> dict[str, str]:
-    """What deploy/supervisord.conf refers to, beside what the caller has set."""
+    """What deploy/programs.py refers to, beside what the caller has set."""
     redis_port, redis_password = free_port(), secrets.token_hex(24)
     defaults = {
         "REDIS_MAXMEMORY": "384mb",

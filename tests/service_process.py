@@ -22,6 +22,7 @@ import psutil
 import requests
 from PIL import Image, ImageDraw
 
+from deploy import programs
 from tests.redis_process import RedisProcess, free_port
 from workers.contract import keys
 from workers.contract.keys import algorithm_of, of
@@ -48,9 +49,10 @@ class Service:
         self._bundle = Path(environment.get("BUNDLE", ROOT / "bundles" / "handwriting"))
         self._environment = {
             **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "STATE": str(folder),
             "REDIS_URL": self.redis.url,
             "WEB_BIND": f"127.0.0.1:{self.port}",
-            "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
             # Most tests send one image under many uuids and count how often it was computed.
             "PREDICTION_CACHE": "false",
             **environment,
@@ -79,23 +81,25 @@ class Service:
 
     def spawn_front(self) -> psutil.Popen:
         """Start gunicorn."""
-        self.front = self._spawn("gunicorn", "-c", "deploy/gunicorn.conf.py")
+        self.front = self.spawn(programs.web(self._environment))
         return self.front
 
     def start_workers(self, concurrency: int = 2) -> psutil.Popen:
         """Start a Celery worker of so many processes."""
-        self.workers = self._spawn(
-            *("celery", "-A", self._app, "worker", "--concurrency", str(concurrency)),
-            *("--loglevel", "INFO", "-n", f"{uuid.uuid4().hex}@%h"),
-            *("--without-gossip", "--without-mingle"),
+        environment = {**self._environment, "WORKER_PROCESSES": str(concurrency)}
+        self.workers = self.spawn(
+            programs.workers(
+                environment, app=self._app, node=f"{uuid.uuid4().hex}@%h", log_level="INFO"
+            )
         )
         return self.workers
 
-    def _spawn(self, program: str, *arguments: str) -> psutil.Popen:
+    def spawn(self, program: programs.Program) -> psutil.Popen:
+        """Start a program beside the others."""
         process = psutil.Popen(
-            [str(Path(sys.executable).with_name(program)), *arguments],
+            program.command,
             cwd=ROOT,
-            env=self._environment,
+            env={**self._environment, **program.environment},
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.service import programs
-from deploy.run import service_environment
+from bench.pictures import Pictures
+from bench.service import Punctual
 
 
-def test_programs_are_those_of_make_run_without_flower() -> None:
-    environment = service_environment(Path("/state"), "redis-server", 8123, 0) | {"STATE": "/state"}
-    found = {part: (command, own) for part, command, own in programs(environment)}
-    assert list(found) == ["redis", "workers", "front"]
-    redis, _ = found["redis"]
-    assert environment["REDIS_PORT"] in redis
-    workers, _ = found["workers"]
-    assert f"--concurrency={environment['WORKER_PROCESSES']}" in workers
-    front, own = found["front"]
-    assert front[-2:] == ["-c", "deploy/gunicorn.conf.py"]
-    assert own["PROMETHEUS_MULTIPROC_DIR"] == "/state/metrics"
-    assert own["WEB_BIND"] == "127.0.0.1:8123"
+def test_what_is_measured_is_what_make_run_starts_without_flower(tiny_bundle: Path) -> None:
+    with Punctual(tiny_bundle) as target:
+        target.wait_until_ready(Pictures.varied(tiny_bundle, 1).first)
+        assert list(target.cpu_s()) == ["redis", "workers", "front"]
+        words = {part: target.processes.family(part)[0].cmdline() for part in target.cpu_s()}
+        assert "redis-server" in words["redis"][0]
+        assert words["workers"][2:5] == ["-A", "workers", "worker"]
+        assert words["front"][2:] == ["-c", "deploy/gunicorn.conf.py"]
+        (front, *_) = target.processes.family("front")
+        assert front.environ()["PROMETHEUS_MULTIPROC_DIR"] == f"{target.state}/metrics"

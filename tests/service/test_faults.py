@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.programs import Program
 from tests.service_process import ROOT, SAMPLE_ANSWER, Service, another_image, request_body
 from workers.contract.keys import WORKERS
 
@@ -99,7 +100,9 @@ def test_bounds_hold_after_redis_was_away(tmp_path: Path) -> None:
 def test_a_pool_without_processes_is_refused_at_the_start(tmp_path: Path, pool: str) -> None:
     with Service(tmp_path) as service:
         service.redis.start()
-        worker = service._spawn("celery", "-A", "workers", "worker", "-P", pool)
+        worker = service.spawn(
+            Program("workers", ("celery", "-A", "workers", "worker", "-P", pool))
+        )
         assert worker.wait(timeout=60) != 0
         assert "--pool=prefork" in service.log()
         assert "Traceback" not in service.log()
