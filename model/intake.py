@@ -109,8 +109,7 @@ class Intake:
 
     def _claim(self, path: PurePosixPath, kind: Literal["file", "folder"]) -> None:
         """A path for one thing, also on disks to which some spellings are the same."""
-        decomposed = unicodedata.normalize("NFD", str(path))
-        key = unicodedata.normalize("NFD", decomposed.casefold())
+        key = unicodedata.normalize("NFD", str(path).casefold())
         known = self._known.get(key)
         if known is None:
             self._known[key] = (path, kind)

@@ -137,7 +137,7 @@ def test_nothing_but_names_and_contents_is_taken_over(sound: Path, tmp_path: Pat
     finally:
         os.umask(before)
 
-    for path in [bundle.folder, *bundle.folder.rglob("*")]:
+    for path in [bundle.folder.parent, *bundle.folder.parent.rglob("*")]:
         status = path.stat()
         assert status.st_mode & 0o7777 == (0o755 if path.is_dir() else 0o644)
         assert (status.st_uid, status.st_gid) == (os.getuid(), os.getgid())
