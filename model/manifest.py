@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+# Regular expressions. A bundle's name and version are also names of folders.
+NAME: Final = "[a-z0-9][a-z0-9-]{0,62}"
+VERSION: Final = "[0-9A-Za-z][0-9A-Za-z.-]{0,62}"
 
 
 def _inside_the_folder(path: str) -> str:
@@ -90,8 +94,8 @@ class Manifest(_Record):
     """
 
     format: Literal[1] = 1
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,62}$")
+    name: str = Field(pattern=f"^{NAME}$")
+    version: str = Field(pattern=f"^{VERSION}$")
     labels: tuple[Label, ...] = Field(min_length=2, description="line number = class index")
     input: InputSpec
     members: tuple[Member, ...] = Field(min_length=1)

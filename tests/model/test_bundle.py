@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from model.bundle import MANIFEST, Bundle
+from model.bundle import MANIFEST, MAX_MANIFEST_BYTES, Bundle
 from model.errors import BundleInvalid
 
 
@@ -25,6 +25,13 @@ def test_a_sound_bundle_opens(tiny_bundle: Path) -> None:
 
     assert opened.id == "tiny/1"
     assert all(opened.path(file).is_file() for file in opened.manifest.files())
+
+
+def test_an_error_calls_a_bundle_by_the_name_it_is_known_by(bundle: Path) -> None:
+    (bundle / "members/1.pb").unlink()
+
+    with pytest.raises(BundleInvalid, match=r"^tiny\.tar: missing: members/1\.pb$"):
+        Bundle.open(bundle, known_as=Path("tiny.tar"))
 
 
 def test_two_members_may_share_a_graph(bundle: Path, written: dict[str, Any]) -> None:
@@ -93,6 +100,17 @@ def manifest_as_pipe(bundle: Path) -> None:
     os.mkfifo(bundle / MANIFEST)
 
 
+def large_manifest(bundle: Path) -> None:
+    """Sound, but for its size."""
+    with (bundle / MANIFEST).open("ab") as stream:
+        stream.write(b" " * MAX_MANIFEST_BYTES)
+
+
+def many_foreign_files(bundle: Path) -> None:
+    for number in range(100, 200):
+        (bundle / f"members/{number}").touch()
+
+
 def member_as_pipe(bundle: Path) -> None:
     (bundle / "members/1.pb").unlink()
     os.mkfifo(bundle / "members/1.pb")
@@ -137,6 +155,9 @@ def altered_byte(bundle: Path) -> None:
         (lambda bundle: (bundle / "._1.pb").symlink_to("1.pb"), r"\._1\.pb is a link"),
         (lambda bundle: os.mkfifo(bundle / "Thumbs.db"), r"Thumbs\.db is not a regular file"),
         (lambda bundle: (bundle / "Thumbs.db.pb").touch(), r"manifest: Thumbs\.db\.pb"),
+        (lambda bundle: (bundle / "a\nb").touch(), r"not in the manifest: 'a\\nb'$"),
+        (many_foreign_files, r"manifest: members/100, .*, members/104, \.\.\.$"),
+        (large_manifest, r"manifest\.json is too large: at most 4,000,000 bytes are read"),
         (shutil.rmtree, r"manifest\.json is missing"),
     ],
 )
