@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.redis_process import RedisProcess
+from tests.conftest import AnyRedis
 from workers.contract.keys import INFERENCE
 from workers.contract.ledger import Ledger
 from workers.contract.readiness import Readiness
@@ -18,7 +18,7 @@ LIMIT_MS = 10_000
 class Beating:
     """One process's heartbeat, with the hand on the clock."""
 
-    def __init__(self, redis: RedisProcess) -> None:
+    def __init__(self, redis: AnyRedis) -> None:
         self.redis = redis.client
         self.now_ms = 1_700_000_000_000
         settings = QueueSettings()
@@ -42,8 +42,8 @@ class Beating:
 
 
 @pytest.fixture
-def beating(redis: RedisProcess) -> Beating:
-    return Beating(redis)
+def beating(any_redis: AnyRedis) -> Beating:
+    return Beating(any_redis)
 
 
 def test_an_idle_process_lives(beating: Beating) -> None:
