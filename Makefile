@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell test -x $(BIN)/python && echo $(BIN)/python || echo python3)
 ENVIRONMENT = $(PYTHON) deploy/environment.py
 
-.PHONY: run test one lint lock digests clean help python
+.PHONY: run test unit one lint lock digests clean help python
 
 run: python  ## serve on this machine until Ctrl-C
 	@$(ENVIRONMENT) run
@@ -13,6 +13,10 @@ run: python  ## serve on this machine until Ctrl-C
 
 test: lint  ## lint, types and every test
 	$(BIN)/python -m pytest
+
+unit: python  ## what needs no service, no Redis and no TensorFlow, within a minute
+	@$(ENVIRONMENT) test
+	$(BIN)/python -m pytest --unit
 
 one: python  ## one file or case: make one T=tests/workers/test_queue.py
 	@$(ENVIRONMENT) test

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 # Regular expressions. A bundle's name and version are also names of folders.
-NAME: Final = "[a-z0-9][a-z0-9-]{0,62}"
+NAME: Final = "[a-z0-9][a-z0-9-]{0,29}"
 VERSION: Final = "[0-9A-Za-z][0-9A-Za-z.-]{0,62}"
 
 

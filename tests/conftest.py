@@ -1,13 +1,58 @@
-"""Fixtures: a Redis per test, one service for the tests that leave it as it was."""
+"""Fixtures: a Redis per test, one service for the tests that leave it as it was; and ``--unit``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from tests.memory_redis import MemoryRedis
+from tests.model import graphs
 from tests.redis_process import RedisProcess
 from tests.service_process import Service
+
+AnyRedis: TypeAlias = MemoryRedis | RedisProcess
+
+# Whoever uses one of these fixtures has the marker beside it, and is no unit test.
+_MARKS = {"redis": "redis", "service": "service", "freeze": "tensorflow"}
+
+# Nor is anything in these: they start services or an interpreter a case, make environments, train.
+_NO_UNITS = {
+    *("bench/test_environments.py", "model/test_costly_image.py", "service", "training"),
+    *("test_environment.py", "test_nginx.py", "test_run.py"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--unit",
+        action="store_true",
+        help="only what needs no service, no Redis process and no TensorFlow",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("unit"):
+        # An import fails where it is tried, whether or not they are installed.
+        sys.modules.update(dict.fromkeys(("keras", "tensorflow")))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    left_out = {Path(__file__).parent / path for path in _NO_UNITS}
+    return True if config.getoption("unit") and collection_path in left_out else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in _MARKS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(_MARKS[fixture])
+    if config.getoption("unit"):
+        others = [item for item in items if any(map(item.get_closest_marker, _MARKS.values()))]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +68,25 @@ def redis(redis_process: RedisProcess) -> RedisProcess:
     """An empty Redis."""
     redis_process.client.flushall()
     return redis_process
+
+
+@pytest.fixture
+def memory() -> MemoryRedis:
+    """An empty Redis that is no process."""
+    return MemoryRedis()
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+def any_redis(request: pytest.FixtureRequest) -> AnyRedis:
+    """One after the other: what is tested does not depend on which it is."""
+    redis: AnyRedis = request.getfixturevalue(request.param)
+    return redis
+
+
+@pytest.fixture(scope="session")
+def freeze() -> Callable[..., Path]:
+    """Makes a graph, for which it needs TensorFlow."""
+    return graphs.freeze
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 from gevent.queue import LifoQueue
+from redis import Redis
 
 from web.acquaintance import Acquaintance
+from web.algorithms import algorithms_blueprint
 from web.dispatcher import Dispatcher
 from web.health import health_blueprint
 from web.inference import inference_blueprint
@@ -25,9 +29,13 @@ from workers.contract.clock import Clock, wall_clock_ms
 from workers.contract.connection import impatient
 from workers.contract.ledger import Ledger
 from workers.contract.readiness import Readiness
+from workers.contract.settings import QueueSettings
 
 # So many connections may be there without a whole request.
 _SEATS = 2_000
+
+# Makes a client of Redis, as `impatient` does.
+Connect = Callable[[QueueSettings, int, Callable[[], None], type[Any]], Redis]
 
 
 def serve() -> Flask:
@@ -44,17 +52,19 @@ def start(app: Flask) -> None:
     app.extensions["listener"].start()
 
 
-def create_app(settings: WebSettings, clock: Clock = wall_clock_ms) -> Flask:
+def create_app(
+    settings: WebSettings, clock: Clock = wall_clock_ms, connect: Connect = impatient
+) -> Flask:
     """The WSGI application. It connects to nothing and starts no thread."""
     moved = threading.Event()
     outages = Outages(clock)
     timeout_ms = settings.redis_timeout_ms
     # Who looks is four times as impatient, so that requests seldom find out by themselves.
-    looking = impatient(settings, timeout_ms // 4, moved.set, LifoQueue)
+    looking = connect(settings, timeout_ms // 4, moved.set, LifoQueue)
     readiness = Readiness(looking, settings)
     latest = LatestStatus(readiness, Prober(looking, readiness), outages)
     # The standard library's queue breaks when a time-out strikes in the middle of a wait.
-    redis = impatient(settings, timeout_ms, moved.set, LifoQueue)
+    redis = connect(settings, timeout_ms, moved.set, LifoQueue)
     ledger = Ledger(redis, settings, clock)
     listener = Listener(redis, moved, outages)
     metrics = Metrics(latest)
@@ -69,6 +79,7 @@ def create_app(settings: WebSettings, clock: Clock = wall_clock_ms) -> Flask:
         inference_blueprint(settings, latest, dispatcher, turnstile, lobby, metrics, clock)
     )
     app.register_blueprint(health_blueprint(latest))
+    app.register_blueprint(algorithms_blueprint(latest))
     app.register_blueprint(metrics.blueprint())
     # For the door, which is outside of Flask, and for ``start``.
     app.extensions.update(lobby=lobby, turnstile=turnstile, acquaintance=acquaintance)

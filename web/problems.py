@@ -91,7 +91,7 @@ class AlgorithmUnknown(Problem):
     title = "No such algorithm"
 
     def __init__(self, algorithm: str) -> None:
-        super().__init__(f"Nothing is called {algorithm!r} here. Correct the name in the path.")
+        super().__init__(f"Nothing is called {algorithm!r} here. GET /algorithms lists what is.")
 
 
 class FieldInvalid(Problem):

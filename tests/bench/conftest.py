@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from bench.load import Load
 from bench.pictures import Picture, Pictures
 from bench.target import Target
 from model.packing import pack
-from tests.model.graphs import FACTS, GREEN, RED, freeze, picture
+from tests.model.graphs import FACTS, GREEN, RED, picture
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,7 @@ def capacity() -> Capacity:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_bundle(freeze: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two members that tell red from green."""
     folder = tmp_path_factory.mktemp("bundle")
     golden = {folder / "red.jpg": "紅", folder / "green.jpg": "綠"}

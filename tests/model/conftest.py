@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import tensorflow as tf
 
 from model.bundle import MANIFEST
 from model.packing import pack
-from tests.model.graphs import BLUE, FACTS, GREEN, RED, freeze, logits, picture
+from tests.model.graphs import BLUE, FACTS, GREEN, RED, logits, picture, softmax
 
 
 @pytest.fixture(scope="session")
-def materials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def materials(freeze: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two members and the golden pictures, before they are packed."""
     folder = tmp_path_factory.mktemp("materials")
     freeze(folder / "first.pb")
-    freeze(folder / "second.pb", lambda image: tf.nn.softmax(logits(image, seed=1) * 3.0))
+    freeze(folder / "second.pb", lambda image: softmax(logits(image, seed=1) * 3.0))
     (folder / "red.png").write_bytes(picture(RED))
     (folder / "green.jpg").write_bytes(picture(GREEN, "JPEG"))
     (folder / "blue.png").write_bytes(picture(BLUE))

@@ -5,17 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from model.engines import ENGINES, Pixels, engine
 from model.errors import BundleInvalid, EngineUnavailable
 from model.image import decode
-from tests.model.graphs import BLUE, GREEN, RED, SIDE, freeze, logits, picture
+from tests.model.graphs import BLUE, GREEN, RED, SIDE, logits, picture, softmax
 
-each_engine = pytest.mark.parametrize("name", ENGINES)
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+each_engine = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.tensorflow] if name == "tensorflow" else [])
+        for name in ENGINES
+    ],
+)
 
 
 def pictures() -> list[Pixels]:
@@ -67,12 +76,13 @@ def test_members_may_be_loaded_with_different_threads(name: str, materials: Path
     np.testing.assert_allclose(one(pictures()[1]), two(pictures()[1]), atol=1e-5)
 
 
-def test_the_answer_is_the_output_of_that_name(tmp_path: Path) -> None:
+def test_the_answer_is_the_output_of_that_name(freeze: Callable[..., Path], tmp_path: Path) -> None:
     """Whatever else the graph puts out, and in whatever order."""
+    import tensorflow as tf
 
     def head(image: tf.Tensor) -> tf.Tensor:
         tf.identity(tf.reduce_mean(image, axis=[1, 2]), name="another")
-        return tf.nn.softmax(logits(image))
+        return softmax(logits(image))
 
     graph = freeze(tmp_path / "graph.pb", head)
 
@@ -108,24 +118,33 @@ def test_a_file_that_is_no_graph_is_refused(name: str, content: bytes, tmp_path:
 
 
 def reads_a_file(image: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
     length = tf.strings.length(tf.io.read_file("/etc/hostname"))
-    return tf.nn.softmax(logits(image) + tf.cast(length, tf.float32))
+    return softmax(logits(image) + tf.cast(length, tf.float32))
 
 
 def writes_a_file(image: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
     with tf.control_dependencies([tf.io.write_file("written-by-a-graph", "hello")]):
-        return tf.nn.softmax(logits(image))
+        return softmax(logits(image))
 
 
 def calls_python(image: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
     called = tf.numpy_function(lambda values: values, [logits(image)], tf.float32)
-    return tf.nn.softmax(tf.reshape(called, [-1, 3]))
+    return softmax(tf.reshape(called, [-1, 3]))
 
 
 @each_engine
 @pytest.mark.parametrize("head", [reads_a_file, writes_a_file, calls_python])
 def test_a_graph_that_does_more_than_compute_is_refused(
-    name: str, head: Callable[[tf.Tensor], tf.Tensor], tmp_path: Path
+    name: str,
+    head: Callable[[tf.Tensor], tf.Tensor],
+    freeze: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
     graph = freeze(tmp_path / "graph.pb", head)
 
@@ -133,8 +152,12 @@ def test_a_graph_that_does_more_than_compute_is_refused(
         engine(name).load(graph, 1)
 
 
-def test_a_graph_with_functions_is_refused_by_the_reference(tmp_path: Path) -> None:
+def test_a_graph_with_functions_is_refused_by_the_reference(
+    freeze: Callable[..., Path], tmp_path: Path
+) -> None:
     """Their operations would be called by a name that looks harmless."""
+    import tensorflow as tf
+
     graph = freeze(tmp_path / "graph.pb")
     definition = tf.compat.v1.GraphDef.FromString(graph.read_bytes())
     definition.library.function.add().signature.name = "harmless"

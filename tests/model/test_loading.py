@@ -6,17 +6,19 @@ import pickle
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from model.engines import ENGINES
 from model.ensemble import Ensemble
 from model.errors import BundleInvalid
 from model.packing import pack
-from tests.model.graphs import FACTS, RED, SIDE, freeze, logits, picture
+from tests.model.graphs import FACTS, RED, SIDE, logits, picture, softmax
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 each_engine = pytest.mark.parametrize("name", ENGINES)
 
@@ -45,11 +47,11 @@ def no_softmax(image: tf.Tensor) -> tf.Tensor:
 
 
 def not_a_number(image: tf.Tensor) -> tf.Tensor:
-    return tf.nn.softmax(logits(image) - np.inf)
+    return softmax(logits(image) - np.inf)
 
 
 def four_classes(image: tf.Tensor) -> tf.Tensor:
-    return tf.nn.softmax(logits(image, classes=4))
+    return softmax(logits(image, classes=4))
 
 
 @each_engine
@@ -57,6 +59,7 @@ def four_classes(image: tf.Tensor) -> tf.Tensor:
 def test_a_member_that_gives_something_else_is_refused(
     name: str,
     head: Callable[[tf.Tensor], tf.Tensor],
+    freeze: Callable[..., Path],
     materials: Path,
     tmp_path: Path,
 ) -> None:
@@ -69,7 +72,7 @@ def test_a_member_that_gives_something_else_is_refused(
 
 @each_engine
 def test_a_member_for_another_input_size_is_refused(
-    name: str, materials: Path, tmp_path: Path
+    name: str, freeze: Callable[..., Path], materials: Path, tmp_path: Path
 ) -> None:
     graph = freeze(tmp_path / "graph.pb", side=2 * SIDE)
     folder = pack(tmp_path / "wrong", [graph], {materials / "red.png": "紅"}, FACTS).folder

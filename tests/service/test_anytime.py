@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-import tensorflow as tf
 
 from model.packing import pack
-from tests.model.graphs import FACTS, GREEN, RED, freeze, logits, picture
+from tests.model.graphs import FACTS, GREEN, RED, logits, picture, softmax
 from tests.service_process import Service, another_image, request_body
 from workers.contract.keys import COUNTS, IMAGE_PREFIX, PARTIAL
 
@@ -23,14 +22,11 @@ MEMBERS, MEMBER_MS = 5, 40
 
 
 @pytest.fixture(scope="module")
-def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def five(freeze: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of five members that tell colours."""
     folder = tmp_path_factory.mktemp("five")
     for seed in range(MEMBERS):
-        freeze(
-            folder / f"{seed}.pb",
-            lambda image, seed=seed: tf.nn.softmax(logits(image, seed=seed)),
-        )
+        freeze(folder / f"{seed}.pb", lambda image, seed=seed: softmax(logits(image, seed=seed)))
     (folder / "red.png").write_bytes(picture(RED))
     graphs = [folder / f"{seed}.pb" for seed in range(MEMBERS)]
     return pack(folder / "bundle", graphs, {folder / "red.png": "紅"}, FACTS).folder

@@ -1,9 +1,13 @@
 """A tiny world: three drawn characters, and a network of the kinds of layers that members have."""
 
-import keras
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from model.training.fit.network import TRUNK_END
+if TYPE_CHECKING:
+    import keras
 
 LABELS = ("A", "O", "X", "isnull")
 # Of a bundle with a member of this world.
@@ -17,6 +21,10 @@ FACTS = {
 
 def tiny_network(classes: int, size: int | None = None) -> keras.Model:
     """Every kind of layer of EfficientNet once, in a few thousand weights."""
+    import keras
+
+    from model.training.fit.network import TRUNK_END
+
     layers = keras.layers
     image = keras.Input((size, size, 3))
     x = layers.Rescaling(1 / 255)(image)
@@ -43,6 +51,8 @@ def tiny_network(classes: int, size: int | None = None) -> keras.Model:
 
 def trained_network(classes: int, images: np.ndarray) -> keras.Model:
     """Random weights, batch norms that do something, answers that differ between images."""
+    import keras
+
     keras.utils.set_random_seed(5)
     model = tiny_network(classes, 32)
     rng = np.random.default_rng(5)

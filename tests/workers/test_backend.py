@@ -9,8 +9,10 @@ import pytest
 from celery.exceptions import TimeoutError as CeleryTimeout
 from celery.result import AsyncResult
 
-from tests.redis_process import RedisProcess
+from tests.conftest import AnyRedis
+from tests.memory_redis import MemoryRedis
 from tests.workers.test_ledger import ALGORITHM, FAILURE, PARTIAL, RESULT, UUID, Desk
+from workers import backend
 from workers.backend import Unreadable
 from workers.celery import app
 from workers.contract.keys import DEFAULT
@@ -19,12 +21,15 @@ from workers.contract.result import Outcome
 
 
 @pytest.fixture
-def desk(redis: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setenv("REDIS_URL", redis.url)
+def desk(any_redis: AnyRedis, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    if isinstance(any_redis, MemoryRedis):
+        monkeypatch.setattr(backend, "patient", any_redis.connect)
+    else:
+        monkeypatch.setenv("REDIS_URL", any_redis.url)
     monkeypatch.setattr(app, "_local", threading.local())
     app.__dict__.pop("backend", None)
-    redis.client.set(DEFAULT, ALGORITHM)
-    return Desk(redis)
+    any_redis.client.set(DEFAULT, ALGORITHM)
+    return Desk(any_redis)
 
 
 def asked() -> AsyncResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.redis_process import RedisProcess
+from tests.conftest import AnyRedis
 from workers.contract import keys
 from workers.contract.line import Line
 from workers.contract.readiness import Readiness
@@ -19,7 +19,7 @@ INFERENCE = keys.of(NAME, keys.INFERENCE)
 class Beating:
     """One process's heartbeat, with the hand on the clock."""
 
-    def __init__(self, redis: RedisProcess) -> None:
+    def __init__(self, redis: AnyRedis) -> None:
         self.redis = redis.client
         self.now_ms = 1_700_000_000_000
         settings = WorkerSettings(task_limit_ms=LIMIT_MS)
@@ -38,8 +38,8 @@ class Beating:
 
 
 @pytest.fixture
-def beating(redis: RedisProcess) -> Beating:
-    return Beating(redis)
+def beating(any_redis: AnyRedis) -> Beating:
+    return Beating(any_redis)
 
 
 def test_an_idle_process_lives(beating: Beating) -> None:

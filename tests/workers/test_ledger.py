@@ -1,4 +1,4 @@
-"""The ledger's rules, with a real Redis and a clock that is turned by hand."""
+"""The ledger's rules, in both kinds of Redis and with a clock that is turned by hand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from redis import ResponseError
 from redis.client import PubSub
 
+from tests.conftest import AnyRedis
 from tests.redis_process import RedisProcess
 from workers.contract import keys
 from workers.contract.clock import Deadlines, wall_clock_ms
@@ -41,7 +42,7 @@ ROOM = Room(within_ms=600, always=100, message_us=0, byte_ns=0, messages=100, im
 class Desk:
     """A ledger with ready workers, and the hand on the clock."""
 
-    def __init__(self, redis: RedisProcess) -> None:
+    def __init__(self, redis: AnyRedis) -> None:
         self.now_ms = 1_700_000_000_000
         self.redis = redis.client
         settings = QueueSettings(
@@ -152,8 +153,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(redis: RedisProcess) -> Desk:
-    return Desk(redis)
+def desk(any_redis: AnyRedis) -> Desk:
+    return Desk(any_redis)
 
 
 def test_a_new_request_is_enqueued_and_its_copies_join(desk: Desk) -> None:
@@ -187,7 +188,8 @@ def test_a_kept_result_lives_on_each_time_it_is_asked_for(desk: Desk) -> None:
         assert 55_000 < desk.redis.pttl(key) <= 70_000
 
 
-def test_a_kept_result_takes_less_than_a_kilobyte(desk: Desk) -> None:
+def test_a_kept_result_takes_less_than_a_kilobyte(redis: RedisProcess) -> None:
+    desk = Desk(redis)
     uuid = "f" * 64
     desk.arrive(uuid, "e" * 64, shared=True)
     desk.pick_up()
@@ -424,7 +426,8 @@ def test_messages_from_before_a_loss_of_data_disturb_nothing(desk: Desk) -> None
     assert desk.arrive() is Verdict.JOINED
 
 
-def test_in_a_full_redis_all_that_is_under_way_is_finished(desk: Desk) -> None:
+def test_in_a_full_redis_all_that_is_under_way_is_finished(redis: RedisProcess) -> None:
+    desk = Desk(redis)
     """Given no memory, copies join, and the waiting is read, renewed, given up and taken over."""
     desk.arrive()
     desk.arrive("behind")
@@ -859,11 +862,11 @@ def test_a_worker_that_sets_aside_what_is_late_is_alive(desk: Desk) -> None:
     assert desk.arrive("new") is Verdict.ENQUEUED
 
 
-def test_the_time_is_that_of_redis(redis: RedisProcess) -> None:
+def test_the_time_is_that_of_redis(any_redis: AnyRedis) -> None:
     """Given a front an hour ahead of a worker, both an hour off."""
     settings = QueueSettings()
-    front = Ledger(redis.client, settings, lambda: wall_clock_ms() + 3_600_000)
-    worker = Line(NAME, redis.client, settings, lambda: wall_clock_ms() - 3_600_000)
+    front = Ledger(any_redis.client, settings, lambda: wall_clock_ms() + 3_600_000)
+    worker = Line(NAME, any_redis.client, settings, lambda: wall_clock_ms() - 3_600_000)
     worker.beat("host:1", Rate(100, 1e9), takes_default=True)
     worker.probed()
     deadlines = Deadlines.after(
@@ -872,7 +875,7 @@ def test_the_time_is_that_of_redis(redis: RedisProcess) -> None:
     )  # fmt: skip
     arguments = (ALGORITHM, UUID, IMAGE, IMAGE, deadlines, FRONT, ROOM, b"image", 5)
     assert front.admit(*arguments).verdict is Verdict.ENQUEUED
-    message = json.loads(redis.client.rpop(INFERENCE))
+    message = json.loads(any_redis.client.rpop(INFERENCE))
     ticket = json.loads(message["body"])[1]["ticket"]
     turn = worker.start(UUID, ticket, 0, 0)
     assert turn.permission is Permission.RUN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import AnyRedis
 from tests.redis_process import RedisProcess
 from workers.contract import keys
 from workers.contract.keys import of
@@ -24,7 +25,7 @@ INFERENCE, LATE, LINE, MEMBERS, PARTIAL, RATES, WORKERS = (
 class Watch:
     """Readiness with the hand on the clock."""
 
-    def __init__(self, redis: RedisProcess) -> None:
+    def __init__(self, redis: AnyRedis) -> None:
         self.now_ms = 1_700_000_000_000
         settings = QueueSettings(lease_ms=1_000, ready_within_ms=3_000)
         self.readiness = Readiness(redis.client, settings, lambda: self.now_ms)
@@ -41,8 +42,8 @@ class Watch:
 
 
 @pytest.fixture
-def watch(redis: RedisProcess) -> Watch:
-    return Watch(redis)
+def watch(any_redis: AnyRedis) -> Watch:
+    return Watch(any_redis)
 
 
 def test_a_worker_that_beats_but_completes_nothing_is_not_ready(watch: Watch) -> None:
@@ -88,9 +89,9 @@ def test_no_probe_is_sent_without_workers(watch: Watch) -> None:
     assert not watch.probe_is_due()
 
 
-def test_no_probe_is_sent_behind_waiting_messages(watch: Watch, redis: RedisProcess) -> None:
+def test_no_probe_is_sent_behind_waiting_messages(watch: Watch, any_redis: AnyRedis) -> None:
     watch.beat("host:1")
-    redis.client.lpush(INFERENCE, "a message")
+    any_redis.client.lpush(INFERENCE, "a message")
     assert not watch.probe_is_due()
 
 
@@ -114,37 +115,38 @@ def test_the_rates_of_those_who_live_add_up(watch: Watch) -> None:
     assert watch.status().rate == (20.5, 41)
 
 
-def test_who_is_silent_for_long_leaves_nothing_behind(watch: Watch, redis: RedisProcess) -> None:
+def test_who_is_silent_for_long_leaves_nothing_behind(watch: Watch, any_redis: AnyRedis) -> None:
     watch.beat("host:1")
     watch.now_ms += 60_001
     watch.beat("host:2")
-    assert redis.client.zrange(WORKERS, 0, -1) == [b"host:2"]
-    assert redis.client.hkeys(RATES) == [b"host:2"]
+    assert any_redis.client.zrange(WORKERS, 0, -1) == [b"host:2"]
+    assert any_redis.client.hkeys(RATES) == [b"host:2"]
 
 
-def test_what_is_stored_for_workers_is_told(watch: Watch, redis: RedisProcess) -> None:
-    redis.client.lpush(INFERENCE, "a")
-    redis.client.zadd(LINE, {"b": 1, "c": 2})
-    redis.client.lpush(LATE, "d")
-    redis.client.lpush(PARTIAL, "e", "f")
-    redis.client.hset(MEMBERS, mapping={"1": 7, "5": 8})
+def test_what_is_stored_for_workers_is_told(watch: Watch, any_redis: AnyRedis) -> None:
+    any_redis.client.lpush(INFERENCE, "a")
+    any_redis.client.zadd(LINE, {"b": 1, "c": 2})
+    any_redis.client.lpush(LATE, "d")
+    any_redis.client.lpush(PARTIAL, "e", "f")
+    any_redis.client.hset(MEMBERS, mapping={"1": 7, "5": 8})
     status = watch.status()
     assert status.waiting == Waiting(line=3, late=1, partial=2)
     assert status.members == {1: 7, 5: 8}
 
 
 def test_the_line_moves_on_when_a_worker_has_died_with_what_was_next(
-    watch: Watch, redis: RedisProcess
+    watch: Watch, any_redis: AnyRedis
 ) -> None:
-    redis.client.zadd(LINE, {"later": 2, "first": 1})
+    any_redis.client.zadd(LINE, {"later": 2, "first": 1})
     watch.beat("host:1")
-    assert redis.client.lrange(INFERENCE, 0, -1) == [b"first"]
-    redis.client.rpop(INFERENCE)
+    assert any_redis.client.lrange(INFERENCE, 0, -1) == [b"first"]
+    any_redis.client.rpop(INFERENCE)
     watch.beat("host:1")
-    assert redis.client.lrange(INFERENCE, 0, -1) == [b"later"]
+    assert any_redis.client.lrange(INFERENCE, 0, -1) == [b"later"]
 
 
-def test_a_full_redis_still_takes_heartbeats(watch: Watch, redis: RedisProcess) -> None:
+def test_a_full_redis_still_takes_heartbeats(redis: RedisProcess) -> None:
+    watch = Watch(redis)
     redis.client.config_set("maxmemory", 1)
     try:
         watch.beat("host:1")

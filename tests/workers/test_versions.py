@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.redis_process import RedisProcess
+from tests.conftest import AnyRedis
 from tests.workers.test_ledger import ALGORITHM, NAME, NEXT, RESULT, UUID, Desk
 from workers.contract import keys
 from workers.contract.keys import of
@@ -20,8 +20,8 @@ ANOTHER_ALGORITHM = "forms"
 
 
 @pytest.fixture
-def desk(redis: RedisProcess) -> Desk:
-    return Desk(redis)
+def desk(any_redis: AnyRedis) -> Desk:
+    return Desk(any_redis)
 
 
 def next_line(desk: Desk) -> Line:
@@ -105,11 +105,11 @@ def test_one_uuid_under_two_algorithms_is_two_requests(desk: Desk) -> None:
 class Workers:
     """Lines whose workers beat, and what fronts make of it."""
 
-    def __init__(self, redis: RedisProcess) -> None:
+    def __init__(self, any_redis: AnyRedis) -> None:
         self.now_ms = 1_700_000_000_000
-        self.redis = redis.client
+        self.redis = any_redis.client
         self.settings = QueueSettings(lease_ms=1_000, ready_within_ms=3_000)
-        self.readiness = Readiness(redis.client, self.settings, self.clock)
+        self.readiness = Readiness(any_redis.client, self.settings, self.clock)
 
     def clock(self) -> int:
         return self.now_ms
@@ -123,8 +123,8 @@ class Workers:
 
 
 @pytest.fixture
-def workers(redis: RedisProcess) -> Workers:
-    return Workers(redis)
+def workers(any_redis: AnyRedis) -> Workers:
+    return Workers(any_redis)
 
 
 def test_the_first_line_is_claimed_and_a_second_one_waits_until_it_has_gone(

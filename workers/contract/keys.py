@@ -25,7 +25,6 @@ LINE: Final = f"{_LINE}line"
 
 WORKERS: Final = f"{_LINE}workers"
 RATES: Final = f"{_LINE}rates"
-LOADING: Final = f"{_LINE}loading"
 COMPLETED: Final = f"{_LINE}completed"
 COUNTS: Final = f"{_LINE}counts"
 MEMBERS: Final = f"{_LINE}members"

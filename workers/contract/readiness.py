@@ -40,13 +40,11 @@ class Waiting(NamedTuple):
 class Status(NamedTuple):
     """What is known of a line at one moment.
 
-    ``rate`` is that of all its workers together, ``members`` how many answers so many members gave,
-    ``loading`` whether workers that have no ensemble yet were started lately.
+    ``rate`` is that of all its workers together, ``members`` how many answers so many members gave.
     """
 
     line: str
     workers: int
-    loading: bool
     idle_ms: int | None
     waiting: Waiting
     counts: Counts
@@ -144,7 +142,6 @@ class Readiness:
     def _ask(self, pipeline: Any, line: str) -> None:
         pipeline.zrange(keys.of(line, keys.WORKERS), 0, -1, withscores=True)
         pipeline.hgetall(keys.of(line, keys.RATES))
-        pipeline.exists(keys.of(line, keys.LOADING))
         pipeline.get(keys.of(line, keys.COMPLETED))
         pipeline.llen(keys.of(line, keys.INFERENCE))
         pipeline.zcard(keys.of(line, keys.LINE))
@@ -155,7 +152,7 @@ class Readiness:
 
     def _status(self, line: str, now_ms: int, replies: list[Any]) -> Status:
         """Of the replies to ``_ask``."""
-        beats, rates, loading, completed, *waiting, counts, members = replies
+        beats, rates, completed, *waiting, counts, members = replies
         workers = self._alive(now_ms, beats)
         listed, in_line, late, partial = waiting
         idle_ms = now_ms - int(completed) if completed else None
@@ -164,7 +161,6 @@ class Readiness:
         return Status(
             line=line,
             workers=len(workers),
-            loading=bool(loading),
             idle_ms=idle_ms,
             waiting=Waiting(listed + in_line, late, partial),
             counts=Counts(*(int(count or 0) for count in counts)),
