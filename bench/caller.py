@@ -31,7 +31,7 @@ class Patience:
     A status of 400 or more is a reply, and the end of that uuid: the contest's caller counts it as
     a failure. A broken connection is none; the next copy leaves when its limit is over.
 
-    ``insists``: a 503 is none either.
+    ``insists``: a 503 or 504 is none either.
     """
 
     limit_ms: int = 1_000
@@ -99,6 +99,9 @@ class Record:
             return False
         return self.settled or self.members is None or self.members[0] == self.members[1]
 
+
+# What a caller is told that is to send the same again.
+_COME_AGAIN = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 Finished = Callable[[Record], None]
 
@@ -193,7 +196,7 @@ class _Attempt:
         if reply is None or took_ms > self._caller._patience.limit_ms:
             return  # the clock goes on
         self._copy.status, self._copy.took_ms = reply.status, took_ms
-        if reply.status == HTTPStatus.SERVICE_UNAVAILABLE and self._caller._patience.insists:
+        if reply.status in _COME_AGAIN and self._caller._patience.insists:
             return
         self._limit.cancel()
         _note(self._record, reply)

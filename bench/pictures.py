@@ -22,8 +22,8 @@ from model.bundle import Bundle
 _START = b"\xff\xd8"
 _COMMENT = b"\xff\xfe"
 
-# What a pixel of noise takes in a JPEG of quality 90.
-_BYTES_A_PIXEL = 0.8
+# What a pixel of coloured noise takes in a JPEG of quality 90 and full colour resolution.
+_BYTES_A_PIXEL = 1.9
 
 
 class Picture(NamedTuple):
@@ -36,9 +36,9 @@ class Picture(NamedTuple):
     def of_noise(cls, size: float) -> Picture:
         """A JPEG of about so many bytes, that costs what its size says to carry and to decode."""
         side = round((size / _BYTES_A_PIXEL) ** 0.5)
-        pixels = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+        pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
         stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "JPEG", quality=90)
+        Image.fromarray(pixels).save(stream, "JPEG", quality=90, subsampling=0)
         return cls(stream.getvalue(), "isnull")
 
     def marked(self, number: int) -> Picture:

@@ -70,7 +70,8 @@ def measure(load: Load, options: Namespace) -> Measured:
     soak = _Soak(load, load.target, options)
     asyncio.run(soak.run())
     rows = [soak.row(group) for group in ("hurried", "patient", "hostile")]
-    return Measured(rows, {"MB": soak.megabytes, "keys left": soak.keys_left()})
+    series = {"MB": soak.megabytes, "unanswered": soak.unanswered(), "keys left": soak.keys_left()}
+    return Measured(rows, series)
 
 
 def draw(figure: Figure, measured: dict[str, Measured]) -> None:
@@ -139,12 +140,22 @@ class _Soak:
         return {
             "callers": group,
             **score.columns(),
-            "unanswered uuids": sum(
-                record.answer is None and record.copies[-1].status != _REFUSED_FOR_GOOD
-                for record in records
-            ),
+            "unanswered uuids": sum(map(_is_lost, records)),
             "copies by status": statuses,
         }
+
+    def unanswered(self) -> list[dict[str, Any]]:
+        """Each uuid of an honest caller that got no answer, to be looked for in the log."""
+        return [
+            {
+                "s": round(record.call.due_s, 1),
+                "callers": record.call.group,
+                "base64 bytes": len(record.call.image),
+                "statuses": [copy.status for copy in record.copies],
+            }
+            for record in self._records
+            if record.call.group != "hostile" and _is_lost(record)
+        ]
 
     def keys_left(self) -> dict[str, int] | None:
         """What is in Redis once every answer must be forgotten, by the beginning of its key."""
