@@ -31,6 +31,8 @@ import psutil
 from deploy import supervisord
 from deploy.ports import chosen_port, free_port
 from deploy.programs import LONGEST_STOP_S, TIED, programs
+from model.engines.cache import Cache
+from model.errors import EngineUnavailable
 from workers.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +60,10 @@ def main() -> int:
         return 1
     sample = own(json.loads(SAMPLE.read_text()))
     with tempfile.TemporaryDirectory(prefix="punctual-") as state:
-        environment = service_environment(Path(state), redis, web_port, flower_port)
+        environment = {
+            "ENGINE_CACHE": engine_cache(),
+            **service_environment(Path(state), redis, web_port, flower_port),
+        }
         with supervised(environment) as supervisor:
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):
@@ -134,6 +139,20 @@ def service_environment(state: Path, redis: str, web_port: int, flower_port: int
         "FLOWER_PORT": str(flower_port),
     }
     return defaults | os.environ | ours
+
+
+def engine_cache() -> str:
+    """Where the next start finds what this one compiles; empty for a user without such a place."""
+    home = os.environ.get("HOME", "")
+    caches = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
+    try:
+        if caches:
+            folder = Path(caches, "punctual", "engine")
+            Cache(folder)
+            return str(folder)
+    except EngineUnavailable as error:
+        print(f"Every start compiles anew: {error}", file=sys.stderr)
+    return ""
 
 
 def redis_server() -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from model.bundle import Bundle
 from model.engines import Engine, Network, Pixels, Probabilities, engine
+from model.engines.cache import Cache
 from model.errors import BundleInvalid, EngineFailed, ImageUnreadable, ModelError
 from model.image import decode
 from model.manifest import Golden, Member
@@ -44,7 +45,9 @@ class Ensemble:
         }
 
     @classmethod
-    def load(cls, folder: Path, engine_name: str, threads: int) -> Ensemble:
+    def load(
+        cls, folder: Path, engine_name: str, threads: int, cache: Cache | None = None
+    ) -> Ensemble:
         """Verify a bundle, load every member and check the golden answers.
 
         The golden images also warm the engine: the first caller pays nothing.
@@ -56,7 +59,9 @@ class Ensemble:
         bundle = Bundle.open(folder)
         runtime = engine(engine_name)
         members = bundle.manifest.members
-        ensemble = cls(bundle, [_network(bundle, member, runtime, threads) for member in members])
+        ensemble = cls(
+            bundle, [_network(bundle, member, runtime, threads, cache) for member in members]
+        )
         for golden in bundle.manifest.golden:
             ensemble.check(golden)
         return ensemble
@@ -134,12 +139,14 @@ class Ensemble:
         return least is not None and probability >= least
 
 
-def _network(bundle: Bundle, member: Member, runtime: Engine, threads: int) -> Network:
+def _network(
+    bundle: Bundle, member: Member, runtime: Engine, threads: int, cache: Cache | None
+) -> Network:
     """One member, tried on a blank sheet."""
     manifest, path = bundle.manifest, member.graph.path
     blank = np.full((manifest.input.height, manifest.input.width, 3), 255, np.float32)
     try:
-        network = runtime.load(bundle.path(member.graph), threads)
+        network = runtime.load(bundle.path(member.graph), threads, cache)
         probabilities = network(blank)
     except ModelError:
         raise

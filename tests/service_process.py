@@ -55,6 +55,8 @@ class Service:
             "WEB_BIND": f"127.0.0.1:{self.port}",
             # Most tests send one image under many uuids and count how often it was computed.
             "PREDICTION_CACHE": "false",
+            # Beside the folders of the other tests of this run.
+            "ENGINE_CACHE": str(folder.parent / "engine-cache"),
             **environment,
         }
         self._log = (folder / "service.log").open("ab")

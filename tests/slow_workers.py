@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 from model.ensemble import Ensemble, Reading
 from workers.celery import app
@@ -45,9 +45,9 @@ def _slowly(readings: Iterator[Reading]) -> Iterator[Reading]:
         yield reading
 
 
-def _slow_load(folder: Path, engine_name: str, threads: int) -> Ensemble:
+def _slow_load(*arguments: Any) -> Ensemble:
     time.sleep(int(os.environ.get("SLOW_LOAD_MS", "0")) / 1000)
-    return _load(folder, engine_name, threads)
+    return _load(*arguments)
 
 
 Ensemble.readings = _slow_readings  # type: ignore[method-assign]

@@ -51,6 +51,8 @@ class Run:
         environment |= {
             "PATH": "/usr/bin:/bin",
             "TMPDIR": str(self.state),
+            # One for all runs: what one has compiled, the next one loads.
+            "XDG_CACHE_HOME": str(folder.parent / "caches"),
             "WEB_PORT": str(self.port),
             "FLOWER_PORT": str(self.flower_port),
         }

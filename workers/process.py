@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from billiard import current_process
@@ -86,9 +87,11 @@ class Process:
         if self.pins:
             part.pin()
 
+        from model.engines.cache import Cache
         from model.ensemble import Ensemble
 
-        ensemble = Ensemble.load(settings.bundle, settings.engine, part.threads)
+        cache = Cache(Path(settings.engine_cache)) if settings.engine_cache else None
+        ensemble = Ensemble.load(settings.bundle, settings.engine, part.threads, cache)
         if ensemble.bundle.id != self.line:
             raise BundleChanged(f"{settings.bundle} holds {ensemble.bundle.id}, not {self.line}")
         worker = f"{socket.gethostname()}:{os.getpid()}"

@@ -19,6 +19,9 @@ class WorkerSettings(QueueSettings):
     engine: Literal["openvino", "tensorflow"] = Field(
         "openvino", description="what computes, a name"
     )
+    engine_cache: str = Field(
+        "", description="what was compiled is kept here for the next start, a folder"
+    )
     algorithm: str = Field(
         "",
         description="what the bundle is called; without it, workers serve those too who name no "

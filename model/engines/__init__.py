@@ -1,7 +1,7 @@
 """Engines: what runs a member's graph on this machine's cores.
 
 An engine is a module of this package with one function,
-``load(graph: Path, threads: int) -> Network``.
+``load(graph: Path, threads: int, cache: Cache | None = None) -> Network``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from model.engines.cache import Cache
 from model.errors import EngineUnavailable
 
 # At its import OpenVINO tells Google Analytics, unasked, when it finds this package.
@@ -35,8 +36,8 @@ class Network(Protocol):
 class Engine(Protocol):
     """The module-level interface of every engine."""
 
-    def load(self, graph: Path, threads: int) -> Network:
-        """Load one frozen graph; it may use ``threads`` cores."""
+    def load(self, graph: Path, threads: int, cache: Cache | None = None) -> Network:
+        """Load one frozen graph, or what the cache has of it; it may use ``threads`` cores."""
 
 
 def engine(name: str) -> Engine:

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import openvino
 from openvino.frontend import FrontEndManager
 
 from model.engines import Network, Pixels, Probabilities
+from model.engines.cache import Cache
 from model.errors import BundleInvalid
 
+# What is compiled for one machine need not run on another.
+_MACHINE = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
 
-def load(graph: Path, threads: int) -> Network:
+
+def load(graph: Path, threads: int, cache: Cache | None = None) -> Network:
     """Compile one frozen graph for one image at a time on ``threads`` cores.
+
+    What is in the ``cache`` need not be compiled.
 
     Raises:
         BundleInvalid: not a graph, or one with an operation that does more than compute.
     """
-    compiled = openvino.Core().compile_model(
-        _read(graph),
-        "CPU",
-        {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": threads,
-            # The worker process is pinned already; a second opinion would fight it.
-            "ENABLE_CPU_PINNING": False,
-            # Reduced precision is a property of a bundle that was checked with it.
-            "INFERENCE_PRECISION_HINT": "f32",
-        },
-    )
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads,
+        # The worker process is pinned already; a second opinion would fight it.
+        "ENABLE_CPU_PINNING": False,
+        # Reduced precision is a property of a bundle that was checked with it.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    compiled = _compile(graph, options) if cache is None else _cached(graph, options, cache)
     request = compiled.create_infer_request()
     answer = compiled.output("probabilities:0")
 
@@ -39,6 +45,25 @@ def load(graph: Path, threads: int) -> Network:
         return probabilities
 
     return network
+
+
+def _compile(graph: Path, options: dict[str, Any]) -> openvino.CompiledModel:
+    return openvino.Core().compile_model(_read(graph), "CPU", options)
+
+
+def _cached(graph: Path, options: dict[str, Any], cache: Cache) -> openvino.CompiledModel:
+    core = openvino.Core()
+    with graph.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    machine = [core.get_property("CPU", name) for name in _MACHINE]
+    key = (openvino.get_version(), repr(machine), repr(options), digest)
+    if compiled := cache.get(*key):
+        # What it does not take after all is compiled anew.
+        with suppress(RuntimeError):
+            return core.import_model(compiled, "CPU", options)
+    model = _compile(graph, options)
+    cache.put(model.export_model().getvalue(), *key)
+    return model
 
 
 def _read(graph: Path) -> openvino.Model:

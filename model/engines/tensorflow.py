@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from model.engines import Network, Pixels, Probabilities
+from model.engines.cache import Cache
 from model.errors import BundleInvalid
 
 # A TensorFlow graph is a program that may read and write files. These operations only compute.
@@ -26,8 +27,8 @@ SAFE_OPS = frozenset(
 )  # fmt: skip
 
 
-def load(graph: Path, threads: int) -> Network:
-    """Import one frozen graph as one function with a fixed signature.
+def load(graph: Path, threads: int, cache: Cache | None = None) -> Network:  # noqa: ARG001
+    """Import one frozen graph as one function with a fixed signature; there is nothing to cache.
 
     Raises:
         BundleInvalid: not a graph, or one with an operation that does more than compute.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from model.engines import ENGINES, Pixels, engine
+from model.engines.cache import Cache
 from model.errors import BundleInvalid, EngineUnavailable
 from model.image import decode
 from tests.model.graphs import BLUE, GREEN, RED, SIDE, logits, picture, softmax
@@ -165,3 +167,21 @@ def test_a_graph_with_functions_is_refused_by_the_reference(
 
     with pytest.raises(BundleInvalid, match="functions"):
         engine("tensorflow").load(graph, 1)
+
+
+def test_what_was_compiled_once_is_loaded_and_answers_the_same(
+    materials: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from model.engines import openvino
+
+    graph, cache = materials / "second.pb", Cache(tmp_path / "cache")
+    compiled = openvino.load(graph, 1, cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(openvino, "_compile", lambda *_: pytest.fail("compiled again"))
+        kept = openvino.load(graph, 1, cache)
+    for pixels in pictures():
+        np.testing.assert_array_equal(kept(pixels), compiled(pixels))
+    for path in (tmp_path / "cache").iterdir():
+        nonsense = b"no compiled graph"
+        path.write_bytes(hashlib.sha256(nonsense).digest() + nonsense)
+    np.testing.assert_array_equal(openvino.load(graph, 1, cache)(pixels), compiled(pixels))
