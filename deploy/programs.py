@@ -32,9 +32,23 @@ class Program:
     has_children: bool = True
 
 
-def programs(environment: Mapping[str, str]) -> list[Program]:
-    """The whole service, in the order in which it starts; it stops in the reverse."""
-    return [redis(environment), workers(environment), web(environment), flower(environment)]
+def programs(
+    environment: Mapping[str, str], others: Mapping[str, str] | None = None
+) -> list[Program]:
+    """The whole service, in the order in which it starts; it stops in the reverse.
+
+    ``others``: the algorithms that are served beside that of BUNDLE, and their bundles' folders.
+    """
+    return [
+        redis(environment),
+        workers(environment),
+        *(
+            workers(environment, name=f"workers-{name}", algorithm=name, bundle=bundle)
+            for name, bundle in (others or {}).items()
+        ),
+        web(environment),
+        flower(environment),
+    ]
 
 
 def redis(environment: Mapping[str, str]) -> Program:
@@ -53,18 +67,25 @@ def redis(environment: Mapping[str, str]) -> Program:
 def workers(
     environment: Mapping[str, str],
     *,
+    name: str = "workers",
+    algorithm: str = "",
+    bundle: str = "",
     app: str = "workers",
-    node: str = "celery@%h",
     log_level: str = "WARNING",
 ) -> Program:
-    """A worker of WORKER_PROCESSES processes; ``node`` is its name among all at one Redis."""
+    """A worker of WORKER_PROCESSES processes; ``name`` is its own among all on this machine.
+
+    Without ``algorithm`` and ``bundle`` it serves what the environment of all says.
+    """
+    own = {"ALGORITHM": algorithm, "BUNDLE": bundle} if algorithm else {}
     return Program(
-        "workers",
+        name,
         (
-            *("celery", "-A", app, "worker", "-n", node, f"--loglevel={log_level}"),
+            *("celery", "-A", app, "worker", "-n", f"{name}@%h", f"--loglevel={log_level}"),
             f"--concurrency={environment['WORKER_PROCESSES']}",
             *("--without-gossip", "--without-mingle"),
         ),
+        own,
         stop_wait_s=LONGEST_STOP_S,
     )
 

@@ -31,8 +31,9 @@ import psutil
 from deploy import supervisord
 from deploy.ports import chosen_port, free_port
 from deploy.programs import LONGEST_STOP_S, TIED, programs
+from model.bundle import Bundle
 from model.engines.cache import Cache
-from model.errors import EngineUnavailable
+from model.errors import BundleInvalid, EngineUnavailable
 from workers.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,7 +55,7 @@ def main() -> int:
         web_port, flower_port = chosen_port("WEB_PORT", "8000"), chosen_port("FLOWER_PORT", "5555")
         if web_port == flower_port:
             raise ValueError(f"WEB_PORT and FLOWER_PORT are both {web_port}. Choose two.")
-        redis = redis_server()
+        redis, others = redis_server(), other_algorithms()
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -64,7 +65,7 @@ def main() -> int:
             "ENGINE_CACHE": engine_cache(),
             **service_environment(Path(state), redis, web_port, flower_port),
         }
-        with supervised(environment) as supervisor:
+        with supervised(environment, others) as supervisor:
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):
                 introduce(url, f"http://127.0.0.1:{flower_port}", environment["REDIS_URL"], sample)
@@ -73,9 +74,11 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def supervised(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def supervised(
+    environment: dict[str, str], others: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run supervisord and its programs. Nothing of them is left after the block."""
-    configuration = supervisord.write(programs(environment), Path(environment["STATE"]))
+    configuration = supervisord.write(programs(environment, others), Path(environment["STATE"]))
     # In a session of its own: what a terminal sends reaches this script alone. A supervisord
     # that hears of a closed terminal starts everything anew. And behind a pipe of its own: the
     # programs open their output anew, which a terminal of another user forbids.
@@ -139,6 +142,25 @@ def service_environment(state: Path, redis: str, web_port: int, flower_port: int
         "FLOWER_PORT": str(flower_port),
     }
     return defaults | os.environ | ours
+
+
+def other_algorithms() -> dict[str, str]:
+    """What ALGORITHMS lists: folders of bundles, served under their names beside that of BUNDLE.
+
+    Raises:
+        ValueError: one is no bundle, or two have one name.
+    """
+    found: dict[str, str] = {}
+    for folder in filter(None, map(str.strip, os.environ.get("ALGORITHMS", "").split(","))):
+        try:
+            bundle = Bundle.open(Path(folder))
+        except BundleInvalid as error:
+            raise ValueError(f"ALGORITHMS: {error}") from error
+        name = bundle.manifest.name
+        if name in found:
+            raise ValueError(f"ALGORITHMS: {found[name]} and {folder} are both called {name}.")
+        found[name] = str(bundle.folder)
+    return found
 
 
 def engine_cache() -> str:

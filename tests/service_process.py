@@ -91,10 +91,24 @@ class Service:
         environment = {**self._environment, "WORKER_PROCESSES": str(concurrency)}
         self.workers = self.spawn(
             programs.workers(
-                environment, app=self._app, node=f"{uuid.uuid4().hex}@%h", log_level="INFO"
+                environment, app=self._app, name=f"workers-{uuid.uuid4().hex}", log_level="INFO"
             )
         )
         return self.workers
+
+    def start_workers_of(self, algorithm: str, bundle: Path) -> psutil.Popen:
+        """Start a Celery worker of one process for another algorithm."""
+        environment = {**self._environment, "WORKER_PROCESSES": "1"}
+        return self.spawn(
+            programs.workers(
+                environment,
+                app=self._app,
+                name=f"workers-{algorithm}",
+                algorithm=algorithm,
+                bundle=str(bundle),
+                log_level="INFO",
+            )
+        )
 
     def spawn(self, program: programs.Program) -> psutil.Popen:
         """Start a program beside the others."""
@@ -152,13 +166,14 @@ class Service:
         """GET a path."""
         return requests.get(self.url + path, headers=_NO_KEEP_ALIVE, timeout=5)
 
-    def post(self, body: Any = None, timeout_s: float = 40, **headers: str) -> requests.Response:
+    def post(
+        self, body: Any = None, timeout_s: float = 40, algorithm: str = "", **headers: str
+    ) -> requests.Response:
         """POST /inference; a dict is sent as JSON, bytes as they are."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.post(
-            f"{self.url}/inference", data, headers=headers | _NO_KEEP_ALIVE, timeout=timeout_s
-        )
+        url = f"{self.url}/inference/{algorithm}".rstrip("/")
+        return requests.post(url, data, headers=headers | _NO_KEEP_ALIVE, timeout=timeout_s)
 
     @property
     def algorithm(self) -> str:

@@ -51,6 +51,16 @@ def test_commands_are_made_of_the_environment(environment: dict[str, str]) -> No
     assert "--port=5123" in flower.command
 
 
+def test_other_algorithms_have_workers_of_their_own(environment: dict[str, str]) -> None:
+    listed = programs(environment, {"forms": "/a folder"})
+    assert [program.name for program in listed] == [
+        *("redis", "workers", "workers-forms", "web", "flower")
+    ]
+    assert listed[1].environment == {}
+    assert listed[2].environment == {"ALGORITHM": "forms", "BUNDLE": "/a folder"}
+    assert "workers-forms@%h" in listed[2].command
+
+
 def test_no_command_shows_the_password(environment: dict[str, str]) -> None:
     for program in programs(environment):
         assert environment["REDIS_PASSWORD"] not in " ".join(program.command)
@@ -59,12 +69,12 @@ def test_no_command_shows_the_password(environment: dict[str, str]) -> None:
 def test_another_worker_beside_the_first_has_a_name_of_its_own(
     environment: dict[str, str],
 ) -> None:
-    ours = workers(environment, app="tests.slow_workers", node="slow@%h", log_level="INFO").command
+    ours = workers(environment, app="tests.slow_workers", name="slow", log_level="INFO").command
     usual = workers(environment).command
     differences = [pair for pair in zip(usual, ours, strict=True) if len(set(pair)) > 1]
     assert differences == [
         ("workers", "tests.slow_workers"),
-        ("celery@%h", "slow@%h"),
+        ("workers@%h", "slow@%h"),
         ("--loglevel=WARNING", "--loglevel=INFO"),
     ]
 

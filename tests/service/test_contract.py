@@ -310,8 +310,7 @@ def test_the_body_is_the_documented_json(service: Service) -> None:
 
 def test_an_algorithm_is_called_by_its_name_or_by_none(service: Service) -> None:
     body = request_body()
-    named = requests.post(f"{service.url}/inference/{service.algorithm}", json=body, timeout=5)
+    named = service.post(body, algorithm=service.algorithm)
     assert named.headers["Punctual-Bundle"] == service.line
     assert service.post(body).json() == named.json()
-    response = requests.post(f"{service.url}/inference/nowhere", json=body, timeout=5)
-    check_problem(response, 404, "algorithm-unknown")
+    check_problem(service.post(body, algorithm="nowhere"), 404, "algorithm-unknown")
