@@ -64,6 +64,7 @@ class Desk:
         """Another line, with ready workers, takes the place of the one that was active."""
         self.redis.zadd(of(name, keys.WORKERS), {"worker-2": self.now_ms})
         self.redis.set(of(name, keys.COMPLETED), self.now_ms)
+        self.redis.zadd(keys.LINES, {name: self.now_ms})
         self.redis.hset(PROMOTED, ALGORITHM, name)
 
     def pass_ms(self, ms: int) -> None:

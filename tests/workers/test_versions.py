@@ -140,9 +140,17 @@ def test_the_first_line_is_claimed_and_a_second_one_waits_until_it_has_gone(
     assert workers.active() == {ALGORITHM: NEXT}
 
 
-def test_what_was_promoted_is_active_whoever_lives(workers: Workers) -> None:
+def test_what_was_promoted_stays_active_for_a_minute_without_workers(workers: Workers) -> None:
+    """Or whoever starts the next version in its place would wait for ever."""
+    workers.beat(NEXT)
     workers.redis.hset(keys.PROMOTED, ALGORITHM, NEXT)
+    workers.now_ms += 59_999
     workers.beat(NAME)
+    assert workers.active() == {ALGORITHM: NEXT}
+    workers.now_ms += 1
+    workers.beat(NAME)
+    assert workers.active() == {ALGORITHM: NAME}
+    workers.beat(NEXT)
     assert workers.active() == {ALGORITHM: NEXT}
 
 

@@ -30,9 +30,14 @@ COUNTS: Final = f"{_LINE}counts"
 MEMBERS: Final = f"{_LINE}members"
 PROBE_TURN: Final = f"{_LINE}probe-turn"
 
+# The lines that have workers, by when one of them has beaten.
+LINES: Final = f"{_PREFIX}lines"
+
 # By algorithm: the line that new requests go to. What was promoted counts; of what was not, the
-# line that its workers claim. And the algorithm of those who name none.
+# line that its workers claim; and the line before the latest promotion. And the algorithm of those
+# who name none.
 PROMOTED: Final = f"{_PREFIX}promoted"
+PREVIOUS: Final = f"{_PREFIX}previous"
 CLAIMED: Final = f"{_PREFIX}claimed"
 DEFAULT: Final = f"{_PREFIX}default"
 

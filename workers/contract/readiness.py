@@ -91,8 +91,13 @@ class Readiness:
             pipeline.get(keys.DEFAULT)
             pipeline.hgetall(keys.CLAIMED)
             pipeline.hgetall(keys.PROMOTED)
+            pipeline.zrange(keys.LINES, 0, -1)
             pipeline.hget(keys.BYTES, "all")
-            default, claimed, promoted, image_bytes = pipeline.execute()
+            default, claimed, promoted, known, image_bytes = pipeline.execute()
+        # As active_line in shared.lua.
+        promoted = {
+            name: line for name, line in promoted.items() if line in known or name not in claimed
+        }
         lines = {name.decode(): line.decode() for name, line in (claimed | promoted).items()}
         return Overview(
             default=default and default.decode(),
@@ -116,13 +121,12 @@ class Readiness:
         ]
 
     def lives_on(self, host: str) -> bool:
-        """Whether a worker process of this host lives that new requests could go to."""
+        """Whether a worker process of this host lives, of whatever version."""
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
-            pipeline.hvals(keys.CLAIMED)
-            pipeline.hvals(keys.PROMOTED)
-            time, claimed, promoted = pipeline.execute()
-            for line in {*claimed, *promoted}:
+            pipeline.zrange(keys.LINES, 0, -1)
+            time, names = pipeline.execute()
+            for line in names:
                 pipeline.zrange(keys.of(line.decode(), keys.WORKERS), 0, -1, withscores=True)
             lines = pipeline.execute()
         return any(

@@ -14,6 +14,8 @@ local takes_default = ARGV[8] == '1' and not (default and is_served(active_line(
 
 even_when_full()
 enter(ARGV[3])
+redis.call('ZADD', LINES, now, line)
+redis.call('ZREMRANGEBYSCORE', LINES, '-inf', now - forget_after_ms)
 redis.call('ZADD', WORKERS, now, worker)
 redis.call('HSET', RATES, worker, rates)
 if not is_claimed then

@@ -34,9 +34,14 @@ local function request_of(algorithm, uuid)
   return REQUEST_PREFIX .. algorithm .. ':' .. uuid
 end
 
--- Where new requests of the algorithm go.
+-- Where new requests of the algorithm go. What was promoted and then has had no worker for so long
+-- that it is forgotten does not stand before who serves.
 local function active_line(algorithm)
-  return redis.call('HGET', PROMOTED, algorithm) or redis.call('HGET', CLAIMED, algorithm)
+  local promoted = redis.call('HGET', PROMOTED, algorithm)
+  if promoted and redis.call('ZSCORE', LINES, promoted) then
+    return promoted
+  end
+  return redis.call('HGET', CLAIMED, algorithm) or promoted
 end
 
 -- A script that has written may go on writing when Redis is full. What is under way is finished

@@ -1,0 +1,137 @@
+"""A new version takes over while callers are served, and the one before it comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.service_process import ROOT, Service, another_image, end, request_body
+from workers.contract.keys import ENTRY_PREFIX
+
+CALLERS, TRIES = 4, 3
+
+
+class Swap:
+    """A service, and another version of its bundle."""
+
+    def __init__(self, folder: Path) -> None:
+        self.service = Service(folder)
+        self.bundle = folder / "bundle"
+        shutil.copytree(ROOT / "bundles" / "handwriting", self.bundle)
+        manifest = json.loads((self.bundle / "manifest.json").read_text())
+        (self.bundle / "manifest.json").write_text(json.dumps(manifest | {"version": "next"}))
+        self.old, self.new = self.service.line, f"{self.service.algorithm}/next"
+
+    def start_next(self) -> None:
+        self.workers = self.service.start_workers_of(self.service.algorithm, self.bundle)
+        self.service.wait_until(lambda: f"reads with {self.new}" in self.service.log())
+
+    def command(self, *words: str) -> str:
+        """``python -m workers``."""
+        run = subprocess.run(
+            [sys.executable, "-m", "workers", *words],
+            cwd=ROOT,
+            env={**os.environ, "REDIS_URL": self.service.redis.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return run.stdout + run.stderr
+
+    def answer(self, number: int) -> str:
+        """Which version answers a new image to a caller with a second and two re-sends."""
+        body = request_body(image=another_image(number))
+        for _ in range(TRIES):
+            try:
+                reply = self.service.post(body, timeout_s=1)
+            except requests.RequestException:
+                continue
+            if reply.status_code == 200:
+                return reply.headers["Punctual-Bundle"]
+        return "nobody"
+
+    def filed(self) -> Counter[tuple[str, str]]:
+        """The versions that gave answers, beside those under which they lie in Redis."""
+        redis = self.service.redis.client
+        pairs: Counter[tuple[str, str]] = Counter()
+        for key in redis.scan_iter(f"{ENTRY_PREFIX}*"):
+            if result := redis.hget(key, "result"):
+                line = key.decode().removeprefix(ENTRY_PREFIX).partition(":")[0]
+                pairs[line, json.loads(result)["bundle"]] += 1
+        return pairs
+
+
+@pytest.fixture
+def swap(tmp_path: Path) -> Iterator[Swap]:
+    one = Swap(tmp_path)
+    try:
+        one.service.start(concurrency=1)
+        yield one
+    finally:
+        one.service.stop()
+
+
+def test_callers_do_not_notice_that_a_version_takes_over_and_goes_back(swap: Swap) -> None:
+    stop = threading.Event()
+    answers: list[str] = []
+    numbers = iter(range(100_000))
+
+    def caller() -> None:
+        while not stop.is_set():
+            answers.append(swap.answer(next(numbers)))
+            stop.wait(0.1)
+
+    def wait_for_answers(line: str) -> None:
+        before = answers.count(line)
+        swap.service.wait_until(lambda: answers.count(line) > before + 10)
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        running = [callers.submit(caller) for _ in range(CALLERS)]
+        try:
+            wait_for_answers(swap.old)
+            swap.start_next()
+            wait_for_answers(swap.old)
+            assert "is active now" in swap.command("promote", swap.new)
+            wait_for_answers(swap.new)
+            assert "is active again" in swap.command("rollback", swap.service.algorithm)
+            wait_for_answers(swap.old)
+        finally:
+            stop.set()
+        for each in running:
+            each.result()
+
+    assert set(answers) == {swap.old, swap.new}
+    assert set(swap.filed()) == {(line, line) for line in (swap.old, swap.new)}
+
+
+def test_the_old_workers_can_go_once_another_version_is_active(swap: Swap) -> None:
+    kept = request_body()
+    assert swap.service.post(kept).status_code == 200
+    swap.start_next()
+    assert "is active now" in swap.command("promote", swap.new)
+    end(swap.service.workers)
+    swap.service.wait_until(lambda: swap.answer(1) == swap.new)
+    assert swap.service.post(kept).headers["Punctual-Bundle"] == swap.old
+    assert f"no worker of {swap.old} lives" in swap.command("rollback", swap.service.algorithm)
+    assert swap.answer(2) == swap.new
+
+
+def test_what_is_promoted_survives_a_restart_of_redis(swap: Swap) -> None:
+    swap.start_next()
+    assert "is active now" in swap.command("promote", swap.new)
+    swap.service.redis.stop()
+    swap.service.redis.start()
+    swap.service.wait_until_ready()
+    assert swap.answer(1) == swap.new
+    assert "promoted" in swap.command("status")
