@@ -116,7 +116,7 @@ def _verify(folder: Path, manifest: Manifest, shown: str) -> None:
 
 def _regular_files(folder: Path, shown: str) -> set[str]:
     found: set[str] = set()
-    for root, directories, files in os.walk(folder, onerror=_raise):
+    for root, directories, files in os.walk(folder, onerror=raise_it):
         for name in directories + files:
             path = Path(root, name)
             relative = path.relative_to(folder).as_posix()
@@ -136,8 +136,8 @@ def _listed(paths: set[str]) -> str:
     return ", ".join(named + ["..."] * (len(paths) > _NAMED))
 
 
-def _raise(error: OSError) -> None:
-    """Without it, os.walk steps over a folder that it cannot list."""
+def raise_it(error: OSError) -> None:
+    """For os.walk, which otherwise steps over a folder that it cannot list."""
     raise error
 
 

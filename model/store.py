@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from model.archive import unpack
-from model.bundle import Bundle
+from model.bundle import Bundle, raise_it
 from model.errors import BundleInvalid, printable
 from model.intake import Intake
 from model.manifest import NAME, VERSION
@@ -197,7 +197,7 @@ def _brought(source: Path, scratch: Path) -> Path:
 def _copy(source: Path, folder: Path) -> None:
     intake = Intake(source, folder)
     root = source.resolve()  # links may lead to the bundle, not on from there
-    for path, folders, files, descriptor in os.fwalk(root, onerror=_raise):
+    for path, folders, files, descriptor in os.fwalk(root, onerror=raise_it):
         below = Path(path).relative_to(root)
         for name in folders + files:
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
@@ -211,11 +211,6 @@ def _copy(source: Path, folder: Path) -> None:
                 shown = printable(below / name)
                 what = "a link" if stat.S_ISLNK(status.st_mode) else "neither a file nor a folder"
                 raise BundleInvalid(f"{printable(source)}: {shown} is {what}")
-
-
-def _raise(error: OSError) -> None:
-    """Without it, os.fwalk steps over a folder that it cannot list."""
-    raise error
 
 
 def _settle(folder: Path) -> None:

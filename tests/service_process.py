@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,27 +89,17 @@ class Service:
 
     def start_workers(self, concurrency: int = 2) -> psutil.Popen:
         """Start a Celery worker of so many processes."""
-        environment = {**self._environment, "WORKER_PROCESSES": str(concurrency)}
-        self.workers = self.spawn(
-            programs.workers(
-                environment, app=self._app, name=f"workers-{uuid.uuid4().hex}", log_level="INFO"
-            )
-        )
+        self.workers = self._start_workers(concurrency, name=f"workers-{uuid.uuid4().hex}")
         return self.workers
 
     def start_workers_of(self, algorithm: str, bundle: Path) -> psutil.Popen:
         """Start a Celery worker of one process for another algorithm."""
-        environment = {**self._environment, "WORKER_PROCESSES": "1"}
-        return self.spawn(
-            programs.workers(
-                environment,
-                app=self._app,
-                name=f"workers-{algorithm}",
-                algorithm=algorithm,
-                bundle=str(bundle),
-                log_level="INFO",
-            )
-        )
+        name = f"workers-{algorithm}"
+        return self._start_workers(1, name=name, algorithm=algorithm, bundle=str(bundle))
+
+    def _start_workers(self, concurrency: int, **own: str) -> psutil.Popen:
+        environment = {**self._environment, "WORKER_PROCESSES": str(concurrency)}
+        return self.spawn(programs.workers(environment, app=self._app, log_level="INFO", **own))
 
     def spawn(self, program: programs.Program) -> psutil.Popen:
         """Start a program beside the others."""
@@ -218,6 +209,14 @@ def end(process: psutil.Popen) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
     process.wait()
+
+
+def bundle_with(folder: Path, **fields: str) -> Path:
+    """The default bundle, whose manifest says something else."""
+    shutil.copytree(ROOT / "bundles" / "handwriting", folder)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
+    return folder
 
 
 def request_body(**fields: Any) -> dict[str, Any]:

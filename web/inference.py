@@ -49,6 +49,8 @@ def inference_blueprint(
     @blueprint.post("/inference/<algorithm>")
     def inference(algorithm: str | None = None) -> Response:
         g.algorithm = algorithm
+        # A wrong name needs no body. That there is no algorithm at all is told after what is wrong
+        # with the request itself.
         if algorithm is not None:
             latest.named(algorithm)
         wait_ms = g.preferred_ms or settings.answer_within_ms

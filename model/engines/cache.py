@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
+import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -59,16 +59,18 @@ class Cache:
 
     def put(self, compiled: bytes, *key: str) -> None:
         """Keep it. On a full disk, or one that only can be read, nothing is kept."""
+        path = self._path(key)
+        # Its own, for others put the same there at the same time.
+        scratch = path.with_suffix(f".{secrets.token_hex(8)}")
         try:
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
-                file.write(hashlib.sha256(compiled).digest() + compiled)
-            _note_use(Path(file.name))
-            Path(file.name).rename(self._path(key))
+            scratch.write_bytes(hashlib.sha256(compiled).digest() + compiled)
+            _note_use(scratch)
+            scratch.rename(path)
             self._forget()
         except OSError as error:
             logger.warning("nothing is kept in %s: %s", self._folder, error)
-            with suppress(OSError, UnboundLocalError):
-                Path(file.name).unlink()
+            with suppress(OSError):
+                scratch.unlink()
 
     def _path(self, key: tuple[str, ...]) -> Path:
         return self._folder / f"{hashlib.sha256(repr(key).encode()).hexdigest()}.compiled"

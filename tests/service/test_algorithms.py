@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.service_process import ROOT, Service, end, request_body
+from tests.service_process import Service, bundle_with, end, request_body
 from workers.contract import keys
 
 OTHER = "forms"
@@ -20,12 +18,9 @@ class Two:
     """A service of two algorithms. What the second one reads is what the first one does."""
 
     def __init__(self, folder: Path) -> None:
-        self.bundle = folder / "bundle"
-        shutil.copytree(ROOT / "bundles" / "handwriting", self.bundle)
-        manifest = json.loads((self.bundle / "manifest.json").read_text())
-        (self.bundle / "manifest.json").write_text(json.dumps(manifest | {"name": OTHER}))
+        self.bundle = bundle_with(folder / "bundle", name=OTHER)
         self.service = Service(folder)
-        self.line = f"{OTHER}/{manifest['version']}"
+        self.line = self.service.line.replace(self.service.algorithm, OTHER, 1)
 
     def start(self) -> None:
         self.service.start(concurrency=1)

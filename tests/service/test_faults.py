@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from deploy.programs import Program
-from tests.service_process import ROOT, SAMPLE_ANSWER, Service, another_image, request_body
+from tests.service_process import (
+    SAMPLE_ANSWER,
+    Service,
+    another_image,
+    bundle_with,
+    request_body,
+)
 from workers.contract.keys import WORKERS
 
 Faulty = Callable[[str], Service]
@@ -140,8 +145,7 @@ def test_a_stopping_worker_gives_back_what_it_has_not_begun(tmp_path: Path) -> N
 
 def test_a_damaged_bundle_does_not_stop_the_processes_that_serve(tmp_path: Path) -> None:
     """Given two processes, when one dies and cannot load any more, the other one reads on."""
-    bundle = tmp_path / "bundle"
-    shutil.copytree(ROOT / "bundles" / "handwriting", bundle)
+    bundle = bundle_with(tmp_path / "bundle")
     service = Service(tmp_path, BUNDLE=str(bundle))
     try:
         service.start(concurrency=2)
@@ -156,8 +160,7 @@ def test_a_damaged_bundle_does_not_stop_the_processes_that_serve(tmp_path: Path)
 
 def test_a_worker_whose_folder_holds_another_version_by_now_ends(tmp_path: Path) -> None:
     """Its processes would answer, by one version's name, with what another one reads."""
-    bundle = tmp_path / "bundle"
-    shutil.copytree(ROOT / "bundles" / "handwriting", bundle)
+    bundle = bundle_with(tmp_path / "bundle")
     service = Service(tmp_path, BUNDLE=str(bundle))
     try:
         service.start(concurrency=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.service_process import ROOT, Service, another_image, end, request_body
+from tests.service_process import ROOT, Service, another_image, bundle_with, end, request_body
 from workers.contract.keys import ENTRY_PREFIX
 
 CALLERS, TRIES = 4, 3
@@ -27,10 +26,7 @@ class Swap:
 
     def __init__(self, folder: Path) -> None:
         self.service = Service(folder)
-        self.bundle = folder / "bundle"
-        shutil.copytree(ROOT / "bundles" / "handwriting", self.bundle)
-        manifest = json.loads((self.bundle / "manifest.json").read_text())
-        (self.bundle / "manifest.json").write_text(json.dumps(manifest | {"version": "next"}))
+        self.bundle = bundle_with(folder / "bundle", version="next")
         self.old, self.new = self.service.line, f"{self.service.algorithm}/next"
 
     def start_next(self) -> None:
