@@ -11,32 +11,40 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from bench import engines, machine
+from bench import engines, ledger, machine, scaling, serverless, tune
 from bench.environments import cache_folder
 from bench.errors import BenchError
 from bench.peer import PEERS
-from bench.report import Report
+from bench.report import Drawing, Report
 from bench.scenarios import (
     Scenario,
+    beside,
     burst,
     duplicates,
+    evidence,
     large,
     memory,
+    panels,
     round_trip,
     soak,
     steady,
     storm,
+    swap,
     table,
 )
 from bench.session import OURS, Session, engines_of
 from deploy.run import ROOT
 from model.errors import ModelError
 
-_MODULES = (steady, storm, burst, duplicates, table, memory, round_trip, large, soak)
+_MODULES = (
+    *(steady, storm, burst, duplicates, table, memory, round_trip, large, soak, swap, evidence),
+    *(panels, beside),
+)
 SCENARIOS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in _MODULES}
 
 
@@ -67,6 +75,7 @@ def _parser() -> ArgumentParser:
         command = _command(commands, name, module)
         _add_common(command)
         _add_load(command)
+        _add_cache(command)
         target = command.add_mutually_exclusive_group()
         target.add_argument("--url", help="of a server that runs already")
         target.add_argument("--serve", choices=[OURS, *PEERS], default=OURS, help="start this")
@@ -78,12 +87,18 @@ def _parser() -> ArgumentParser:
             help="of a peer: ours, or TensorFlow as its users call it",
         )
         command.set_defaults(run=_one)
-    command = _command(commands, "engines", engines)
+    for alone in (engines, scaling, serverless, ledger):
+        command = _command(commands, alone.__name__.rpartition(".")[2], alone)
+        _add_common(command)
+        command.set_defaults(run=partial(_alone, alone))
+    command = _command(commands, "tune", tune)
     _add_common(command)
-    command.set_defaults(run=_engines)
+    _add_load(command)
+    command.set_defaults(run=_tune)
     command = commands.add_parser("compare", help="ours and the peers, one after the other")
     _add_common(command)
     _add_load(command)
+    _add_cache(command)
     add = command.add_argument
     add("--scenario", choices=SCENARIOS, required=True, help="its own options may follow")
     add("--peers", default="all", help=f"all, or some of {','.join(PEERS)}")
@@ -113,7 +128,11 @@ def _add_load(parser: ArgumentParser) -> None:
     add("--variants", type=int, default=1_000, help="how many pictures to make of golden ones")
     add("--capacity-seconds", type=float, default=4, help="for which C is measured, twice")
     add("--arrivals", choices=["even", "poisson"], default="even")
-    add("--cache", type=Path, default=cache_folder(), help="folder of the peers' environments")
+
+
+def _add_cache(parser: ArgumentParser) -> None:
+    at = cache_folder()
+    parser.add_argument("--cache", type=Path, default=at, help="folder of the peers' environments")
 
 
 def _one(options: Namespace) -> Report:
@@ -136,10 +155,24 @@ def _session(title: str, options: Namespace) -> Session:
     return Session(title, cast(Scenario, SCENARIOS[title]), options)
 
 
-def _engines(options: Namespace) -> Report:
-    folder = options.out or _folder("engines")
+def _alone(module: ModuleType, options: Namespace) -> Report:
+    """What needs no server, and measures by itself."""
+    folder = options.out or _folder(options.command)
     facts = {"machine": machine.describe()}
-    report = Report(folder, "engines", engines, facts, engines.measure(options))
+    report = Report(folder, options.command, cast(Drawing, module), facts, module.measure(options))
+    report.write()
+    return report
+
+
+def _tune(options: Namespace) -> Report:
+    """With the lines for ``.env`` beside the report."""
+    report = _alone(tune, options)
+    (measured,) = report.measured.values()
+    lines = measured.series[".env"]
+    (report.folder / "tuned.env").write_text("\n".join((*lines, "")))
+    wanted = f"{options.rate:g} uuids/s, 99 % of them answered within {options.p99} ms"
+    report.facts["wanted"] = wanted
+    report.facts["for .env (tuned.env)"] = "\n\n    ".join(("", "\n    ".join(lines)))
     report.write()
     return report
 

@@ -31,7 +31,8 @@ class Patience:
     A status of 400 or more is a reply, and the end of that uuid: the contest's caller counts it as
     a failure. A broken connection is none; the next copy leaves when its limit is over.
 
-    ``insists``: a 503 or 504 is none either.
+    ``insists``: a 503 or 504 is none either. ``heeds``: after one that says when to come again
+    (Retry-After), the next copy leaves then.
     """
 
     limit_ms: int = 1_000
@@ -39,6 +40,7 @@ class Patience:
     prefer: bool = False
     fresh: bool = False
     insists: bool = False
+    heeds: bool = False
 
     @property
     def header(self) -> str:
@@ -197,6 +199,10 @@ class _Attempt:
             return  # the clock goes on
         self._copy.status, self._copy.took_ms = reply.status, took_ms
         if reply.status in _COME_AGAIN and self._caller._patience.insists:
+            if self._caller._patience.heeds and (after := reply.headers.get(b"retry-after")):
+                self._limit.cancel()
+                again_s = self._caller._loop.time() + float(after)
+                self._limit = self._caller._loop.call_at(again_s, self._again, again_s)
             return
         self._limit.cancel()
         _note(self._record, reply)
@@ -206,10 +212,13 @@ class _Attempt:
 
     def _time_is_up(self) -> None:
         self._give_up()
+        self._again(self._due_s + self._caller._patience.limit_ms / 1000)
+
+    def _again(self, due_s: float) -> None:
         if len(self._record.copies) > self._caller._patience.resends:
             self._caller._finish(self._record, self._finished)
             return
-        self._due_s += self._caller._patience.limit_ms / 1000
+        self._due_s = due_s
         self.send()
 
 

@@ -50,11 +50,16 @@ class Processes:
         self.start(part, *self._commands[part])
 
     def kill_child(self, part: str) -> None:
-        """SIGKILL to the youngest child of a part, if it has any."""
-        children = self._parts[part].children()
+        """SIGKILL to the youngest descendant of a part, if it has any."""
+        children = self._parts[part].children(recursive=True)
         if children:
             with contextlib.suppress(psutil.NoSuchProcess):
                 max(children, key=psutil.Process.create_time).kill()
+
+    def kill(self, part: str) -> None:
+        """SIGKILL to a part's first process."""
+        self._parts[part].kill()
+        self._parts[part].wait(_STOP_WITHIN_S)
 
     def require_alive(self) -> None:
         """Raise TargetUnavailable, with the end of the log, when a program has ended."""

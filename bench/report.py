@@ -69,7 +69,7 @@ class Report:
         ]
         if rows:
             parts.append(table(rows))
-        if ratios := self._ratios():
+        if self.scenario.COMPARED and (ratios := self._ratios()):
             first = next(iter(self.measured))
             parts += [f"As multiples of {first}:", table(ratios)]
         parts += [f"**{name}** was not measured: {why}" for name, why in self.missing.items()]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from statistics import mean
 
-from bench.caller import Record
+from bench.caller import Copy, Record
 from bench.quantiles import quantile, quantiles
 
 # Replies that turn a caller away; 4xx about the request itself are not expected in a measurement.
@@ -60,13 +61,21 @@ class Score:
     @property
     def statuses(self) -> dict[int, int]:
         """Copies for each status; 0 is no reply."""
-        copies = [copy for record in self.records for copy in record.copies]
-        return dict(sorted(Counter(copy.status for copy in copies).items()))
+        return dict(sorted(Counter(copy.status for copy in self._copies).items()))
 
     @property
-    def refused(self) -> int:
-        """Copies that were answered with a status of 400 or more."""
-        return sum(count for status, count in self.statuses.items() if status >= _FAILED)
+    def refused_ms(self) -> list[float]:
+        """How long callers waited to be turned away: those whose requests were not taken in."""
+        return [
+            copy.took_ms
+            for copy in self._copies
+            if copy.status >= _FAILED and copy.status != HTTPStatus.GATEWAY_TIMEOUT
+        ]
+
+    @property
+    def late_ms(self) -> list[float]:
+        """How long callers waited to be told, at their deadline, that there is no answer yet."""
+        return [copy.took_ms for copy in self._copies if copy.status == HTTPStatus.GATEWAY_TIMEOUT]
 
     @property
     def unanswered(self) -> int:
@@ -79,22 +88,13 @@ class Score:
         return [record.took_ms for record in self.answered]
 
     @property
-    def refusal_p99_ms(self) -> float | None:
-        """How long callers wait to be turned away."""
-        return quantile(
-            [
-                copy.took_ms
-                for record in self.records
-                for copy in record.copies
-                if copy.status >= _FAILED
-            ],
-            0.99,
-        )
-
-    @property
     def lag_p99_ms(self) -> float | None:
         """How late the caller itself was."""
-        return quantile([copy.lag_ms for record in self.records for copy in record.copies], 0.99)
+        return quantile([copy.lag_ms for copy in self._copies], 0.99)
+
+    @property
+    def _copies(self) -> list[Copy]:
+        return [copy for record in self.records for copy in record.copies]
 
     def columns(self) -> dict[str, float | None]:
         """What every scenario tells of its answers."""
@@ -104,8 +104,10 @@ class Score:
             **quantiles(self.times_ms),
             "accuracy %": percent(self.accuracy),
             "members": self.members,
-            "refused": self.refused,
-            "refusal p99 ms": self.refusal_p99_ms,
+            "refused": len(self.refused_ms),
+            "refusal p99 ms": quantile(self.refused_ms, 0.99),
+            "told late": len(self.late_ms),
+            "late p99 ms": quantile(self.late_ms, 0.99),
             "no reply": self.unanswered,
             "caller lag p99 ms": self.lag_p99_ms,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.target import StartedTarget
@@ -10,13 +11,13 @@ from deploy.programs import TIED, programs
 from deploy.run import redis_server, service_environment
 
 # The names under which their CPU time and memory are told.
-_PARTS = {"redis": "redis", "workers": "workers", "web": "front"}
+_PARTS = {"redis": "redis", "logbook": "logbook", "workers": "workers", "web": "front"}
 
 
 class Punctual(StartedTarget):
-    """The service of this repository."""
+    """The service of this repository; ``settings`` in the place of what the environment says."""
 
-    def __init__(self, bundle: Path) -> None:
+    def __init__(self, bundle: Path, settings: Mapping[str, str] | None = None) -> None:
         port = free_port()
         # It is never bound: Flower is not started.
         self._environment = service_environment(Path(), redis_server(), port, 0)
@@ -25,6 +26,9 @@ class Punctual(StartedTarget):
             "BUNDLE": str(bundle.resolve()),
             "STATE": str(self.state),
             "TMPDIR": str(self.state),
+            "BUNDLES": str(self.state / "bundles"),
+            **(settings or {}),
+            "JOBS": str(self.state / "jobs"),
         }
 
     def start(self) -> None:
@@ -33,6 +37,11 @@ class Punctual(StartedTarget):
             if part := _PARTS.get(program.name):
                 environment = {**self._environment, **program.environment}
                 self.processes.start(part, (*TIED, *program.command), environment)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """See Target."""
+        return self._environment
 
     def front_bytes(self) -> int | None:
         """See Target."""

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -42,6 +43,15 @@ class Target:
     def redis(self) -> Redis | None:
         """The Redis behind it, where there is one to look into."""
         return Redis.from_url(self._redis_url) if self._redis_url else None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What commands about it run with.
+
+        Raises:
+            TargetUnavailable: it is no service of ours that was started here.
+        """
+        raise TargetUnavailable(f"{self.name} was not started here")
 
     def executions(self) -> int | None:
         """How many images it has computed, where it counts."""

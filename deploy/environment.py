@@ -1,4 +1,4 @@
-"""``python3 deploy/environment.py run`` or ``test``: let .venv hold what that needs.
+"""``python3 -m deploy.environment run`` or ``test``: let .venv hold what that needs.
 
 The Python of the machine runs this, so it needs nothing but the standard library.
 """
@@ -6,14 +6,18 @@ The Python of the machine runs this, so it needs nothing but the standard librar
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from deploy import assets
+
 ROOT = Path(__file__).resolve().parents[1]
 RUN = {"web", "worker", "flower", "run"}
-EXTRAS = {"run": RUN, "test": RUN | {"training", "bench", "test"}}
+TEST = RUN | {"training", "bench", "test", "traces"}
+EXTRAS = {"run": RUN, "test": TEST, "pipeline": TEST | {"pipeline"}}
 
 _UNFINISHED = "unfinished"
 
@@ -83,6 +87,8 @@ def ensure(environment: Environment, purpose: str) -> None:
     extras = EXTRAS[purpose]
     if not shutil.which("redis-server"):
         extras = extras | {"redis"}
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        extras = extras | {"traces"}
     if not environment.works():
         print(f"Making the environment in {environment.folder}: once.", flush=True)
         environment.make()
@@ -94,6 +100,7 @@ def ensure(environment: Environment, purpose: str) -> None:
 if __name__ == "__main__":
     try:
         ensure(Environment(ROOT / ".venv"), sys.argv[1])
+        assets.fetch()
     except KeyboardInterrupt:
         sys.exit(130)
     except subprocess.CalledProcessError as error:

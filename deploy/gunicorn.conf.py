@@ -7,8 +7,14 @@ import os
 import resource
 from pathlib import Path
 
+from gevent import monkey
 from gevent.server import StreamServer
 from prometheus_client import multiprocess
+
+from workers.contract.logs import JsonLines, LogFormat
+
+# Before redis is imported with the class of the worker, which patches the rest: too late for ssl.
+monkey.patch_ssl()
 
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WEB_PROCESSES", "1"))
@@ -33,7 +39,11 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
 
 
 def on_starting(server):
-    """Counters of an earlier run are not ours."""
+    """Gunicorn's own lines are as the front's are; counters of an earlier run are not ours."""
+    if os.environ.get("LOG_FORMAT") == LogFormat.JSON:
+        # Its logconfig would have it log each request, too.
+        for handler in server.log.error_log.handlers:
+            handler.setFormatter(JsonLines())
     if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         for counters in Path(folder).glob("*.db"):

@@ -41,6 +41,7 @@ def programs(
     """
     return [
         redis(environment),
+        *([logbook()] if environment.get("EVIDENCE") else []),
         workers(environment),
         *(
             workers(environment, name=f"workers-{name}", algorithm=name, bundle=bundle)
@@ -64,6 +65,11 @@ def redis(environment: Mapping[str, str]) -> Program:
     )
 
 
+def logbook() -> Program:
+    """Keeps evidence in EVIDENCE; the front ends before it, so that it has the last of it."""
+    return Program("logbook", ("python", "-m", "workers.logbook"), has_children=False)
+
+
 def workers(
     environment: Mapping[str, str],
     *,
@@ -75,19 +81,18 @@ def workers(
 ) -> Program:
     """A worker of WORKER_PROCESSES processes; ``name`` is its own among all on this machine.
 
-    Without ``algorithm`` and ``bundle`` it serves what the environment of all says.
+    Without ``algorithm`` and ``bundle`` it serves what the environment of all says. With BUNDLES
+    there may be other versions of it to serve: a keeper starts a worker for each.
     """
     own = {"ALGORITHM": algorithm, "BUNDLE": bundle} if algorithm else {}
-    return Program(
-        name,
-        (
-            *("celery", "-A", app, "worker", "-n", f"{name}@%h", f"--loglevel={log_level}"),
-            f"--concurrency={environment['WORKER_PROCESSES']}",
-            *("--without-gossip", "--without-mingle"),
-        ),
-        own,
-        stop_wait_s=LONGEST_STOP_S,
+    command: tuple[str, ...] = (
+        *("celery", "-A", app, "worker", "-n", f"{name}@%h", f"--loglevel={log_level}"),
+        f"--concurrency={environment['WORKER_PROCESSES']}",
+        *("--without-gossip", "--without-mingle"),
     )
+    if environment.get("BUNDLES"):
+        command = ("python", "-m", "workers.keeper", *TIED, *command)
+    return Program(name, command, own, stop_wait_s=LONGEST_STOP_S)
 
 
 def web(environment: Mapping[str, str]) -> Program:

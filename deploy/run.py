@@ -35,6 +35,7 @@ from model.bundle import Bundle
 from model.engines.cache import Cache
 from model.errors import BundleInvalid, EngineUnavailable
 from workers.cores import usable_cores
+from workers.whereabouts import noted
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "docs" / "sample-request.json"
@@ -63,12 +64,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="punctual-") as state:
         environment = {
             "ENGINE_CACHE": engine_cache(),
+            "BUNDLES": place("XDG_DATA_HOME", ".local/share", "bundles"),
+            "EVIDENCE": place("XDG_STATE_HOME", ".local/state", "evidence"),
+            "JOBS": place("XDG_STATE_HOME", ".local/state", "jobs"),
             **service_environment(Path(state), redis, web_port, flower_port),
         }
-        with supervised(environment, others) as supervisor:
+        with noted(environment), supervised(environment, others) as supervisor:
             url = f"http://127.0.0.1:{web_port}"
             if wait_until_ready(url, supervisor):
-                introduce(url, f"http://127.0.0.1:{flower_port}", environment["REDIS_URL"], sample)
+                introduce(url, f"http://127.0.0.1:{flower_port}", environment, sample)
             status = supervisor.wait()
     return status if status >= 0 else 128 - status
 
@@ -163,15 +167,20 @@ def other_algorithms() -> dict[str, str]:
     return found
 
 
+def place(variable: str, fallback: str, name: str) -> str:
+    """A folder of the user's for what outlives this run; empty for one without a home."""
+    home = os.environ.get("HOME", "")
+    folder = os.environ.get(variable) or (home and f"{home}/{fallback}")
+    return f"{folder}/punctual/{name}" if folder else ""
+
+
 def engine_cache() -> str:
     """Where the next start finds what this one compiles; empty for a user without such a place."""
-    home = os.environ.get("HOME", "")
-    caches = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
+    folder = place("XDG_CACHE_HOME", ".cache", "engine")
     try:
-        if caches:
-            folder = Path(caches, "punctual", "engine")
-            Cache(folder)
-            return str(folder)
+        if folder:
+            Cache(Path(folder))
+            return folder
     except EngineUnavailable as error:
         print(f"Every start compiles anew: {error}", file=sys.stderr)
     return ""
@@ -231,23 +240,32 @@ def own(sample: dict[str, Any]) -> dict[str, Any]:
     return sample | {"esun_uuid": uuid.uuid4().hex, "image": image}
 
 
-def introduce(url: str, flower_url: str, redis_url: str, sample: dict[str, Any]) -> None:
+def introduce(
+    url: str, flower_url: str, environment: dict[str, str], sample: dict[str, Any]
+) -> None:
     """Send the sample request and show where everything is."""
     body = json.dumps(sample).encode()
-    request = urllib.request.Request(f"{url}/inference", body, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    if key := environment.get("PUNCTUAL_KEY"):
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(f"{url}/inference", body, headers)
     try:
         with BROWSER.open(request, timeout=5) as response:
-            answer = json.load(response)["answer"]
+            answer = f"{json.load(response)['answer']} ({response.headers['Punctual-Bundle']})"
     except urllib.error.HTTPError as error:
         answer = f"status {error.code}: {error.read().decode()}"
     except (OSError, http.client.HTTPException) as error:
         answer = f"nothing, {error}"
     text = (
         f"\nPunctual is ready. The sample image reads: {answer}\n"
+        f"  Console {url}/\n"
         f"  POST {url}/inference     (docs/HTTP.md)\n"
-        f"  GET  {url}/readyz  /livez  /metrics\n"
+        f"  PUT  {url}/jobs/ID         many images at once\n"
+        f"  GET  {url}/docs  /redoc  /readyz  /livez  /metrics\n"
         f"  Flower {flower_url}\n"
-        f"  Redis  {redis_url}\n"
+        f"  Redis  {environment['REDIS_URL']}\n"
+        f"  Evidence of every reply: {environment['EVIDENCE'] or 'not kept'}\n"
+        f"  Accounts: {environment.get('ACCOUNTS') or 'none, everybody may ask'}\n"
         "Ctrl-C stops everything.\n\n"
     )
     # A locale may lack the character.

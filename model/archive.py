@@ -52,7 +52,7 @@ def unpack(archive: Path, folder: Path) -> Path:
         raise BundleInvalid(f"{printable(archive)} is larger than {MAX_BYTES:,} bytes")
     intake = Intake(archive, folder)
     with archive.open("rb") as stream:
-        reader = _Reader(archive, stream)
+        reader = TarReader(archive, stream)
         for entry in reader.entries():
             if entry.isdir():
                 intake.folder(entry.name)
@@ -73,11 +73,15 @@ def _root(archive: Path, folder: Path) -> Path:
     )
 
 
-class _Reader:
+class TarReader:
     """The tar inside an archive: header by header, and between them the bytes of files."""
 
-    def __init__(self, archive: Path, stream: BinaryIO) -> None:
-        self._archive = printable(archive)
+    def __init__(
+        self, name: object, stream: BinaryIO, max_header_bytes: int = MAX_HEADER_BYTES
+    ) -> None:
+        """Errors call the archive by its ``name``."""
+        self._archive = printable(name)
+        self._max_header_bytes = max_header_bytes
         packed = stream.read(len(_GZIP)) == _GZIP
         stream.seek(0)
         self._pieces: Iterator[bytes] = (
@@ -87,15 +91,21 @@ class _Reader:
         self._position = 0  # bytes of the tar that were read
         self._headers = 0  # bytes of headers and what belongs to them
 
-    def entries(self) -> Iterator[TarInfo]:
-        """Files and folders under their whole names; a file's bytes are next to be read."""
+    def entries(self, *, others: bool = False) -> Iterator[TarInfo]:
+        """Files and folders under their whole names; a file's bytes are next to be read.
+
+        ``others``: links and devices too, which are refused without it.
+
+        Raises:
+            BundleInvalid: the archive is none or damaged, or holds what is refused.
+        """
         name: bytes | None = None
         while (entry := self._header()) is not None:
             if entry.type == GNUTYPE_LONGNAME:
                 name = self._belonging(entry).removesuffix(NUL)
             elif entry.type in (XHDTYPE, XGLTYPE):
                 name = self._extended(entry).get(b"path", name)
-            elif entry.type in (REGTYPE, AREGTYPE, DIRTYPE):
+            elif entry.type in (REGTYPE, AREGTYPE, DIRTYPE) or (others and not entry.size):
                 if name is not None:
                     entry.name = name.decode("utf-8", "surrogateescape")
                     name = None
@@ -132,8 +142,8 @@ class _Reader:
 
     def _count_headers(self, size: int) -> None:
         self._headers += size
-        if self._headers > MAX_HEADER_BYTES:
-            raise self._refused(f"has more than {MAX_HEADER_BYTES:,} bytes of headers")
+        if self._headers > self._max_header_bytes:
+            raise self._refused(f"has more than {self._max_header_bytes:,} bytes of headers")
 
     def _header(self) -> TarInfo | None:
         """None when the archive ends as it should."""

@@ -10,10 +10,13 @@ import struct
 from typing import Final, NamedTuple
 
 from model.errors import ImageUnreadable
+from model.limits import CHARACTER, Limits
 from model.tiff import ORIENTATION, Directory, orientation
 
 JPEG, PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
-_TIFFS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFFS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Readers of PDF look for its mark in the first kilobyte.
+_PDF, HEAD_BYTES = b"%PDF-", 1024
 
 _PIXELS_OF_PNG: Final = frozenset([b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"])
 
@@ -30,8 +33,13 @@ class Bare(NamedTuple):
     negative: bool = False
 
 
-def bare(data: bytes) -> Bare:
-    """Take a JPEG, PNG or TIFF apart; any other file stays as it is.
+def is_pdf(data: bytes) -> bool:
+    """By the first ``HEAD_BYTES`` of a file, or more."""
+    return _PDF in data[:HEAD_BYTES]
+
+
+def bare(data: bytes, limits: Limits = CHARACTER, page: int = 0) -> Bare:
+    """Take a JPEG, PNG or a page of a TIFF apart; any other file stays as it is.
 
     Raises:
         ImageUnreadable: a TIFF is damaged, or costs more than its size tells.
@@ -40,9 +48,9 @@ def bare(data: bytes) -> Bare:
         return _bare_jpeg(data)
     if data.startswith(PNG):
         return _bare_png(data)
-    if data.startswith(_TIFFS):
+    if data.startswith(TIFFS):
         try:
-            directory = Directory(data)
+            directory = Directory(data, limits, page)
             directory.refuse_costly()
             return Bare(directory.rewritten(), directory.number(ORIENTATION, 1), directory.negative)
         except struct.error as error:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from model.bundle import Bundle
 from model.engines import Engine, Network, Pixels, Probabilities, engine
 from model.engines.cache import Cache
-from model.errors import BundleInvalid, EngineFailed, ImageUnreadable, ModelError
+from model.errors import BundleInvalid, EngineFailed, ModelError
+from model.examples import Examples
 from model.image import decode
 from model.manifest import Golden, Member
 
 # How far from 1 probabilities may sum up, in the reduced precision of some engines.
 _ROUNDING = 0.01
+
+# Instead of nothing, where something is divided by it.
+_LEAST = np.float32(1e-30)
+
+# So many of what else it could be are told.
+_ALTERNATIVES = 5
+
+
+class Alternative(NamedTuple):
+    """What else it could be, and how likely that is."""
+
+    text: str
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -24,12 +40,24 @@ class Reading:
     """What the first ``members`` of an ensemble read in one image.
 
     ``settled``: all members would give the same answer, as far as the calibration knows.
+    ``next_share``: what the next reading costs, of a member. ``output``: what else there is to
+    tell, as JSON has it. ``finding_us``: so much of the time went into finding what to read.
+    ``others`` makes the ``alternatives``, which few ask for.
     """
 
     answer: str
     probability: float
     members: int
     settled: bool
+    next_share: float = 1.0
+    output: dict[str, Any] | None = None
+    finding_us: int = 0
+    others: Callable[[], tuple[Alternative, ...]] = field(default=tuple, repr=False, compare=False)
+
+    @cached_property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        """The likeliest others, in order."""
+        return self.others()
 
 
 class Ensemble:
@@ -37,12 +65,8 @@ class Ensemble:
 
     def __init__(self, bundle: Bundle, networks: Sequence[Network]) -> None:
         self.bundle = bundle
-        self._networks = tuple(networks)
-        # In memory: the next release may take the folder's place while this one still works.
-        self._images = {
-            golden.image: bundle.path(golden.image).read_bytes()
-            for golden in bundle.manifest.golden
-        }
+        self.networks = tuple(networks)
+        self._examples = Examples(bundle, self.read)
 
     @classmethod
     def load(
@@ -57,19 +81,23 @@ class Ensemble:
             EngineUnavailable: the engine is not installed.
         """
         bundle = Bundle.open(folder)
-        runtime = engine(engine_name)
-        members = bundle.manifest.members
-        ensemble = cls(
-            bundle, [_network(bundle, member, runtime, threads, cache) for member in members]
-        )
+        ensemble = cls.of(bundle, engine(engine_name), threads, cache)
         for golden in bundle.manifest.golden:
             ensemble.check(golden)
         return ensemble
 
+    @classmethod
+    def of(cls, bundle: Bundle, runtime: Engine, threads: int, cache: Cache | None) -> Ensemble:
+        """Every member of a verified bundle; the golden answers are not checked."""
+        members = bundle.manifest.members
+        return cls(
+            bundle, [_network(bundle, member, runtime, threads, cache) for member in members]
+        )
+
     @property
     def size(self) -> int:
         """How many members a full answer has."""
-        return len(self._networks)
+        return len(self.networks)
 
     def check(self, golden: Golden) -> None:
         """Read one of the bundle's golden images.
@@ -77,15 +105,7 @@ class Ensemble:
         Raises:
             BundleInvalid: it reads differently from what the manifest says.
         """
-        try:
-            answer = self.read(self._images[golden.image]).answer
-        except (EngineFailed, ImageUnreadable) as error:
-            raise BundleInvalid(f"{self.bundle.id}: {golden.image.path}: {error}") from error
-        if answer != golden.answer:
-            raise BundleInvalid(
-                f"{self.bundle.id}: {golden.image.path} reads {answer!r}, "
-                f"the manifest says {golden.answer!r}"
-            )
+        self._examples.check(golden)
 
     def read(self, image: bytes) -> Reading:
         """Read one image file with all members; raises what ``readings`` does."""
@@ -107,29 +127,60 @@ class Ensemble:
 
     def _ask(self, pixels: Pixels) -> Iterator[Reading]:
         total: Probabilities = np.zeros(len(self.bundle.manifest.labels), np.float32)
-        for members, network in enumerate(self._networks, 1):
+        for members, network in enumerate(self.networks, 1):
             total = total + network(pixels)
-            mean = total / np.float32(members)
-            if not _are_probabilities(mean):
-                raise EngineFailed("the members' mean is no distribution of probabilities")
-            yield self._answer(mean, members)
+            yield self.reading(total, members)
 
-    def _answer(self, probabilities: Probabilities, members: int) -> Reading:
-        """The likeliest class, or `isnull` where the bundle's rule says so."""
+    def reading(self, total: Probabilities, members: int) -> Reading:
+        """What the first members say whose probabilities add up to the ``total``.
+
+        That is the likeliest class, or `isnull` where the bundle's rule says so. Where it does not,
+        what is told is how probable each class is if it is one of the others.
+
+        Raises:
+            EngineFailed: their mean is something else than probabilities.
+        """
         manifest = self.bundle.manifest
-        # Scaled to the best first, or small temperatures would underflow to 0 / 0.
-        tempered = (probabilities / probabilities.max()) ** (1 / manifest.calibration.temperature)
-        tempered /= tempered.sum()
-        best = int(tempered.argmax())
+        probabilities = total / np.float32(members)
+        if not _are_probabilities(probabilities):
+            raise EngineFailed("the members' mean is no distribution of probabilities")
         settled = self._settled(float(probabilities.max()), members)
+        told, best = probabilities, int(probabilities.argmax())
         if rule := manifest.isnull:
             null = manifest.labels.index(rule.label)
-            others = probabilities.copy()
-            others[null] = -1
-            best = int(others.argmax())
-            if probabilities[null] >= rule.threshold or others[best] < rule.least:
+            of_null, told = float(probabilities[null]), probabilities.copy()
+            told[null] = 0
+            best = int(told.argmax())
+            if of_null >= rule.threshold or told[best] < rule.least:
                 best = null
-        return Reading(manifest.labels[best], float(tempered[best]), members, settled)
+        tempered = self.tempered(told)
+        if rule and best == null:
+            tempered *= np.float32(1 - of_null)
+            tempered[null] = of_null
+        return Reading(
+            manifest.labels[best],
+            float(tempered[best]),
+            members,
+            settled,
+            others=partial(self._alternatives, tempered, best),
+        )
+
+    def _alternatives(self, probabilities: Probabilities, best: int) -> tuple[Alternative, ...]:
+        count = min(_ALTERNATIVES + 1, len(probabilities))
+        # To sort all labels would cost ten times as much.
+        likeliest = np.argpartition(probabilities, -count)[-count:]
+        ordered = likeliest[np.argsort(-probabilities[likeliest])].tolist()
+        labels = self.bundle.manifest.labels
+        others = [Alternative(labels[at], float(probabilities[at])) for at in ordered if at != best]
+        return tuple(others[:_ALTERNATIVES])
+
+    def tempered(self, probabilities: Probabilities) -> Probabilities:
+        """How probable each class is, as far as the calibration knows."""
+        # Scaled to the best first, or small temperatures would underflow to 0 / 0.
+        power = 1 / self.bundle.manifest.calibration.temperature
+        scaled = (probabilities / max(probabilities.max(), _LEAST)) ** power
+        tempered: Probabilities = scaled / max(scaled.sum(), _LEAST)
+        return tempered
 
     def _settled(self, probability: float, members: int) -> bool:
         if members == self.size:

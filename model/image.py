@@ -17,7 +17,7 @@ from PIL import Image, TiffImagePlugin
 from model import tiff
 from model.containers import JPEG, bare
 from model.errors import ImageUnreadable
-from model.limits import MAX_JPEG_SCANS, MAX_PIXELS, refuse_above
+from model.limits import CHARACTER, MAX_JPEG_SCANS, Limits
 
 # Decoders of obscure formats are attack surface, and nobody scans forms to them.
 FORMATS: Final = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP")
@@ -46,12 +46,7 @@ _TURNS: Final = {
 
 
 def decode(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Decode one picture and squeeze it to the input size.
-
-    The first frame counts, EXIF rotation is applied, transparency becomes white paper,
-    deeper grey is scaled down to 8 bits, CMYK and palettes become RGB. Other metadata is not
-    looked at. Pillow's warnings are dropped: they are about the caller's file, and the caller
-    gets an answer or an error.
+    """Decode one picture, the first of its file, and squeeze it to the input size.
 
     Args:
         data: the file's bytes, in one of ``FORMATS``.
@@ -62,13 +57,33 @@ def decode(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
         uint8 array of shape (height, width, 3), RGB, 0-255.
 
     Raises:
+        ImageUnreadable, MemoryError, OSError: as ``upright`` does.
+    """
+    return squeezed(upright(data), height, width)
+
+
+def squeezed(picture: Image.Image, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """An RGB picture as a network of that input size reads it: uint8 (height, width, 3)."""
+    small = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(small, dtype=np.uint8)
+
+
+def upright(data: bytes, limits: Limits = CHARACTER, page: int = 0) -> Image.Image:
+    """Decode one picture in its own size, RGB on white, its top up.
+
+    The first frame counts, of a TIFF that of the ``page``; EXIF rotation is applied, transparency
+    becomes white paper, deeper grey is scaled down to 8 bits, CMYK and palettes become RGB. Other
+    metadata is not looked at. Pillow's warnings are dropped: they are about the caller's file, and
+    the caller gets an answer or an error.
+
+    Raises:
         ImageUnreadable: not a picture, damaged, or costlier to decode than a scan can be.
         MemoryError, OSError: the machine's trouble, which says nothing about the picture.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            small = _upright(data).resize((width, height), Image.Resampling.BILINEAR)
+            return _upright(data, limits, page)
     except (ImageUnreadable, MemoryError):
         raise
     except Exception as error:  # on damaged input decoders raise nearly anything
@@ -80,7 +95,6 @@ def decode(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
             f"the image cannot be decoded ({type(error).__name__}). "
             f"Send one complete file of {', '.join(FORMATS)}."
         ) from error
-    return np.asarray(small, dtype=np.uint8)
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -90,39 +104,38 @@ def _out_of_memory(error: Exception) -> bool:
     )
 
 
-def _upright(data: bytes) -> Image.Image:
-    """The picture in its own size, RGB on white, its top up."""
+def _upright(data: bytes, limits: Limits, page: int) -> Image.Image:
     if data[4:8] == b"ftyp" and data[8:12] in _TELEPHONES:
         raise ImageUnreadable(
             "the image is HEIC or AVIF, which are not read. "
             f"Send it as one of {', '.join(FORMATS)}; telephones export JPEG."
         )
-    picture = bare(data)
-    image = (_jpeg if data.startswith(JPEG) else _loaded)(picture.data)
+    picture = bare(data, limits, page)
+    image = (_jpeg if data.startswith(JPEG) else _loaded)(picture.data, limits)
     turn = _TURNS.get(picture.orientation or tiff.orientation(image.info.get("exif", b"")))
     upright = _to_rgb(image, picture.negative)
     return upright if turn is None else upright.transpose(turn)
 
 
-def _loaded(data: bytes) -> Image.Image:
+def _loaded(data: bytes, limits: Limits) -> Image.Image:
     """The pixels as they are stored, if their number is in bounds."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        refuse_above(MAX_PIXELS, image.width * image.height, "pixels")
+        limits.refuse_above(limits.pixels, image.width * image.height, "pixels")
         image.load()
         return image
 
 
-def _jpeg(data: bytes) -> Image.Image:
+def _jpeg(data: bytes, limits: Limits) -> Image.Image:
     """A JPEG; one that lacks its end marker is whole if nothing that may follow changes it.
 
     libjpeg makes up what is cut off, and tells nobody; what it makes up depends on the bytes
     that come instead.
     """
-    refuse_above(MAX_JPEG_SCANS, data.count(_SCAN), "scans")
+    limits.refuse_above(MAX_JPEG_SCANS, data.count(_SCAN), "scans")
     if data.rfind(_END) > data.rfind(_SCAN):
-        return _loaded(data)
+        return _loaded(data, limits)
     cut = data.removesuffix(_END[:1])
-    image, *others = (_loaded(cut + filler * 64 + _END) for filler in _FILLERS)
+    image, *others = (_loaded(cut + filler * 64 + _END, limits) for filler in _FILLERS)
     if any(image.tobytes() != other.tobytes() for other in others):
         raise ImageUnreadable("the JPEG is cut off. Send the whole file.")
     return image

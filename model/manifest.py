@@ -80,8 +80,33 @@ class Calibration(_Record):
     exits: tuple[Share | None, ...] = ()
 
 
+class Canvas(_Record):
+    """A size at which the detector is compiled: sheets are made to fit, and padded."""
+
+    height: int = Field(ge=64, le=2048, multiple_of=32, description="pixels")
+    width: int = Field(ge=64, le=2048, multiple_of=32, description="pixels")
+
+
+class Sheet(_Record):
+    """What finds the characters on a sheet, which the members then read, and what that may cost.
+
+    ``detector``: a frozen TensorFlow graph, placeholder ``image`` to ``found``. It takes pictures
+    of any size, so ``canvases`` says which are used. What it finds counts from ``threshold`` on. A
+    character that is less probable than ``review`` is for a person to look at.
+    """
+
+    detector: File
+    canvases: tuple[Canvas, ...] = Field(min_length=1)
+    threshold: float = Field(gt=0, lt=1)
+    margin: Share = Field(description="of its sides, with which a character is cut out")
+    review: Share
+    pages: int = Field(ge=1, description="at most so many of a file are read")
+    task_limit_ms: int = Field(ge=100, description="a task may take so long, at the least, ms")
+    task_memory_bytes: int = Field(ge=0, description="and so much memory, at the least, bytes")
+
+
 class Golden(_Record):
-    """A picture whose answer is known; loading reads it and compares."""
+    """A picture whose answer is known, for a sheet its text; loading reads it and compares."""
 
     image: File
     answer: str
@@ -102,6 +127,7 @@ class Manifest(_Record):
     engines: dict[str, Share] = Field(description="engine: agreement with the reference, 0-1")
     calibration: Calibration = Calibration()
     isnull: IsNull | None = None
+    sheet: Sheet | None = None
     golden: tuple[Golden, ...] = Field(min_length=1)
     accuracy: dict[str, Any]
     provenance: dict[str, Any]
@@ -111,7 +137,7 @@ class Manifest(_Record):
     def _answers_are_labels(self) -> Manifest:
         if twice := [label for label, times in Counter(self.labels).items() if times > 1]:
             raise ValueError(f"a label stands twice: {', '.join(twice)}")
-        spoken = {golden.answer for golden in self.golden}
+        spoken = set() if self.sheet else {golden.answer for golden in self.golden}
         if self.isnull:
             spoken.add(self.isnull.label)
         if unknown := spoken - set(self.labels):
@@ -127,4 +153,5 @@ class Manifest(_Record):
     def files(self) -> tuple[File, ...]:
         """Every file the bundle consists of, beside the manifest itself."""
         graphs = tuple(member.graph for member in self.members)
-        return graphs + tuple(golden.image for golden in self.golden)
+        detector = (self.sheet.detector,) if self.sheet else ()
+        return graphs + detector + tuple(golden.image for golden in self.golden)

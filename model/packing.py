@@ -20,6 +20,7 @@ def pack(
     golden: Mapping[Path, str],
     facts: Mapping[str, Any],
     prove: Callable[[Bundle], None] = lambda _: None,
+    detector: Path | None = None,
 ) -> Bundle:
     """Write a bundle to ``destination``, in place of what may be there, whole or not at all.
 
@@ -31,6 +32,7 @@ def pack(
         golden: images and their answers.
         facts: the manifest's other fields, as in ``model.manifest.Manifest``.
         prove: is shown the bundle before it is put in place; what it raises stops that.
+        detector: its graph, for facts with a field ``sheet``.
 
     Raises:
         pydantic.ValidationError: the facts do not make a valid manifest.
@@ -48,7 +50,11 @@ def pack(
             {"image": _copy(image, folder, f"golden/{number}{image.suffix}"), "answer": answer}
             for number, (image, answer) in enumerate(golden.items(), 1)
         ]
-        manifest = Manifest.model_validate({**facts, "members": members, "golden": examples})
+        facts = {**facts, "members": members, "golden": examples}
+        if detector:
+            copied = _copy(detector, folder, "members/detector.pb")
+            facts["sheet"] = {**facts["sheet"], "detector": copied}
+        manifest = Manifest.model_validate(facts)
         (folder / MANIFEST).write_text(
             manifest.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8"
         )

@@ -7,15 +7,12 @@ point to the same megabytes are hundreds of gigabytes.
 from __future__ import annotations
 
 import struct
+from itertools import zip_longest
+from mmap import mmap
 from typing import Final, NamedTuple
 
-from model.limits import (
-    MAX_PIXELS,
-    MAX_SEGMENTS,
-    MAX_TIMES_READ,
-    MAX_UNPACKED_PIXELS,
-    refuse_above,
-)
+from model.errors import ImageUnreadable
+from model.limits import CHARACTER, MAX_SEGMENTS, MAX_TIMES_READ, Limits
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, PLANAR = 274, 277, 284
@@ -39,6 +36,9 @@ _BYTES_OF_BIG: Final = {16: 8, 17: 8, 18: 8}
 _NUMBERS: Final = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _SEPARATE: Final = 2
 
+# Its tables lie where further tags say, which nothing else has.
+_OLD_JPEG: Final = 6
+
 
 class _Field(NamedTuple):
     """One entry: its own bytes, and where its values lie in the file."""
@@ -55,14 +55,14 @@ class _Field(NamedTuple):
 
 
 class Directory:
-    """The first directory of a TIFF or BigTIFF.
+    """The first directory of a TIFF or BigTIFF, or that of a further ``page``.
 
     Raises:
         struct.error: the bytes are no such directory, or end within it.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
+    def __init__(self, data: bytes | mmap, limits: Limits = CHARACTER, page: int = 0) -> None:
+        self._data, self._limits = data, limits
         if data[:2] not in {b"II", b"MM"}:
             raise struct.error("neither II nor MM")
         self._order = "<" if data[:2] == b"II" else ">"
@@ -71,6 +71,8 @@ class Directory:
         self._offset, self._count = (struct.Struct(self._order + form) for form in (offset, count))
         self._entry = struct.Struct(self._order + entry)
         (start,) = self._offset.unpack_from(data, 8 if self._big else 4)
+        for _ in range(page):
+            start = self._after(start)
         (length,) = self._count.unpack_from(data, start)
         start += self._count.size
         # The last of two entries of one tag counts, as it does for Pillow.
@@ -84,6 +86,22 @@ class Directory:
                 self._fields[tag] = (
                     field._replace(at=inline) if field.size <= self._offset.size else field
                 )
+
+    def _after(self, start: int) -> int:
+        """Where the directory begins that follows the one there; 0 behind the last."""
+        (length,) = self._count.unpack_from(self._data, start)
+        (following,) = self._offset.unpack_from(
+            self._data, start + self._count.size + length * self._entry.size
+        )
+        return int(following)
+
+    def pages(self, most: int) -> int:
+        """How many directories there are, one behind the other; ``most`` + 1 if there are more."""
+        (start,) = self._offset.unpack_from(self._data, 8 if self._big else 4)
+        count = 0
+        while start and count <= most:
+            start, count = self._after(start), count + 1
+        return count
 
     def numbers(self, tag: int) -> tuple[int, ...]:
         """The whole numbers of a tag, none if it is absent or holds something else."""
@@ -106,13 +124,15 @@ class Directory:
     def refuse_costly(self) -> None:
         """Refuse a file whose decoding costs more than its picture's size tells."""
         width, height = self.number(WIDTH, 0), self.number(HEIGHT, 0)
-        refuse_above(MAX_PIXELS, width * height, "pixels")
+        refuse_above = self._limits.refuse_above
+        refuse_above(self._limits.pixels, width * height, "pixels")
         rows = min(self.number(_ROWS_PER_STRIP, height), height)
         across = max(1, self.number(_TILE_WIDTH, width))
         down = max(1, self.number(_TILE_HEIGHT, rows))
         planes = self.number(SAMPLES, 1) if self.number(PLANAR, 1) == _SEPARATE else 1
         layer = -(-width // across) * -(-height // down)
-        refuse_above(MAX_UNPACKED_PIXELS, layer * across * down, "pixels in its strips or tiles")
+        unpacked = layer * across * down
+        refuse_above(self._limits.unpacked_pixels, unpacked, "pixels in its strips or tiles")
         for places, lengths in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
             if places not in self._fields:
                 continue
@@ -133,7 +153,7 @@ class Directory:
         """
         kept = {tag: self._fields[tag] for tag in sorted(self._fields.keys() & _OF_PIXELS)}
         size = sum(field.size for field in kept.values())
-        refuse_above(MAX_TIMES_READ * len(self._data), size, "bytes of tags")
+        self._limits.refuse_above(MAX_TIMES_READ * len(self._data), size, "bytes of tags")
         if self.negative:
             says = struct.pack(
                 self._order + ("HHQH6x" if self._big else "HHIH2x"), PHOTOMETRIC, 3, 1, 1
@@ -149,6 +169,55 @@ class Directory:
                 self._offset.pack(0),
             ]
         )
+
+    def alone(self) -> bytes:
+        """A file of this picture alone, as small as it can be."""
+        if self.number(COMPRESSION, 1) == _OLD_JPEG:
+            return self.rewritten()
+        kind, form = (16, "Q") if self._big else (4, "I")
+        body = bytearray(16 if self._big else 8)
+        values = {
+            tag: (field.kind, field.values, self._data[field.at : field.at + field.size])
+            for tag, field in self._fields.items()
+        }
+        for places, lengths in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
+            moved = []
+            for start, size in zip_longest(
+                self.numbers(places), self.numbers(lengths)[: len(self.numbers(places))]
+            ):
+                moved.append(len(body))
+                # As libtiff: up to the end of the file.
+                body += self._data[start : start + size if size else len(self._data)]
+            if moved:
+                packed = struct.pack(f"{self._order}{len(moved)}{form}", *moved)
+                values[places] = (kind, len(moved), packed)
+        entries = []
+        for tag, (kind_, count, packed) in sorted(values.items()):
+            place = packed.ljust(self._offset.size, b"\0")
+            if len(packed) > self._offset.size:
+                body += bytes(len(body) % 2)
+                place = self._offset.pack(len(body))
+                body += packed
+            head = struct.pack(f"{self._order}HH{form}", tag, kind_, count)
+            entries.append(head + place)
+        body += bytes(len(body) % 2)
+        start_at = 8 if self._big else 4
+        body[: start_at + self._offset.size] = self._data[:start_at] + self._offset.pack(len(body))
+        return b"".join(
+            [bytes(body), self._count.pack(len(entries)), *entries, self._offset.pack(0)]
+        )
+
+
+def page_count(data: bytes | mmap, most: int) -> int:
+    """How many pictures a TIFF has, one behind the other; ``most`` + 1 if there are more.
+
+    Raises:
+        ImageUnreadable: it is cut off or damaged.
+    """
+    try:
+        return Directory(data).pages(most)
+    except struct.error as error:
+        raise ImageUnreadable("the TIFF is cut off or damaged. Send the whole file.") from error
 
 
 def orientation(exif: bytes) -> int:

@@ -5,32 +5,44 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
+from npm.package import SETTING
+from tests.browser import launched, watched
 from tests.memory_redis import MemoryRedis
 from tests.model import graphs
+from tests.npm.registry import served
 from tests.redis_process import RedisProcess
 from tests.service_process import Service
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 AnyRedis: TypeAlias = MemoryRedis | RedisProcess
 
 # Whoever uses one of these fixtures has the marker beside it, and is no unit test.
-_MARKS = {"redis": "redis", "service": "service", "freeze": "tensorflow"}
+_MARKS = {"browser": "browser", "redis": "redis", "service": "service", "freeze": "tensorflow"}
 
 # Nor is anything in these: they start services or an interpreter a case, make environments, train.
 _NO_UNITS = {
-    *("bench/test_environments.py", "model/test_costly_image.py", "service", "training"),
+    *("bench/test_environments.py", "bench/test_peer.py", "model/test_costly_image.py"),
+    *("pipeline", "serverless/test_sagemaker.py", "service", "training"),
     *("test_environment.py", "test_nginx.py", "test_run.py"),
 }
+
+
+# What waits for services comes first, what computes last: beside it the workers of a service, which
+# give way to everybody else, would be late. The longest file first, so that none is left over.
+_TURNS = ("test_run.py", "service", "", "training")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--unit",
         action="store_true",
-        help="only what needs no service, no Redis process and no TensorFlow",
+        help="only what needs no service, no Redis process, no browser and no TensorFlow",
     )
 
 
@@ -45,6 +57,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("unit") and collection_path in left_out else None
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Files are no names: they are long, and archives differ from one second to the next."""
+    return argname if isinstance(val, bytes) and len(val) > 40 else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in _MARKS.keys() & set(getattr(item, "fixturenames", ())):
@@ -53,6 +70,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if any(map(item.get_closest_marker, _MARKS.values()))]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    place = item.path.relative_to(Path(__file__).parent).parts[0]
+    return _TURNS.index(place if place in _TURNS else "")
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +104,31 @@ def any_redis(request: pytest.FixtureRequest) -> AnyRedis:
     """One after the other: what is tested does not depend on which it is."""
     redis: AnyRedis = request.getfixturevalue(request.param)
     return redis
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is served as the registry of npm packages; its file ``address`` says where."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    with served(folder) as address:
+        (folder / "address").write_text(address)
+        monkeypatch.setenv(SETTING, address)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium. Not for the whole run: beside it nothing else can use asyncio."""
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page; the test fails when a request of it leaves this machine or a script fails."""
+    with watched(browser) as empty:
+        yield empty
 
 
 @pytest.fixture(scope="session")

@@ -22,3 +22,7 @@ class MemoryRedis:
     def go_away(self) -> None:
         """From now on every connection is refused, and those that are open are closed."""
         self._server.connected = False
+
+    def come_back(self) -> None:
+        """As it was."""
+        self._server.connected = True

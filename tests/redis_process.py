@@ -11,13 +11,25 @@ from pathlib import Path
 
 import redis
 
+# Held until this process ends, however it ends.
+_claims: list[socket.socket] = []
+
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nobody listens on, nor was given to another process of any test run."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        # A name without a file: the kernel forgets it with its owner.
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0punctual-test-port-{port}")
+        except OSError:
+            claim.close()
+        else:
+            _claims.append(claim)
+            return port
 
 
 def _embedded() -> str:
@@ -38,13 +50,17 @@ class RedisProcess:
         self.client = redis.Redis(port=self.port)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @staticmethod
+    def program() -> str:
+        """The server's, which is a sentinel's too."""
+        return shutil.which("redis-server") or _embedded()
+
     def start(self) -> None:
         """Start and wait until it answers."""
-        program = shutil.which("redis-server") or _embedded()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
             [
-                program,
+                self.program(),
                 *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)),
                 *("--appendonly", "yes", "--save", "", "--loglevel", "warning"),
                 *self._options,

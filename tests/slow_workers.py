@@ -3,7 +3,7 @@
 SLOW_READ_MS, SLOW_MEMBER_MS and SLOW_LOAD_MS are milliseconds added to each reading, to each member
 of one and to the loading, so that a test has time to do something in the middle. READ_FAULT makes
 the engine ``raise`` on every image that is not golden, or the process ``die``, ``hang`` for ten
-minutes, or ``grow`` by a gigabyte.
+minutes, or ``grow`` by a gigabyte. FREE_BYTES is a file that says how much memory is free.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from model.ensemble import Ensemble, Reading
+from workers import room
 from workers.celery import app
 
 __all__ = ["app"]
@@ -23,7 +25,8 @@ _readings, _load = Ensemble.readings, Ensemble.load
 
 def _slow_readings(self: Ensemble, image: bytes) -> Iterator[Reading]:
     time.sleep(int(os.environ.get("SLOW_READ_MS", "0")) / 1000)
-    if image not in self._images.values():
+    golden = self.bundle.manifest.golden
+    if image not in [self.bundle.path(one.image).read_bytes() for one in golden]:
         match os.environ.get("READ_FAULT"):
             case "raise":
                 raise RuntimeError("a fault of the engine")
@@ -52,3 +55,5 @@ def _slow_load(*arguments: Any) -> Ensemble:
 
 Ensemble.readings = _slow_readings  # type: ignore[method-assign]
 Ensemble.load = _slow_load  # type: ignore[assignment, method-assign]
+if file := os.environ.get("FREE_BYTES"):
+    vars(room)["free_bytes"] = lambda: int(Path(file).read_text())

@@ -10,7 +10,7 @@ import yaml
 from pydantic import SecretStr
 
 from tests.service_process import ROOT, SAMPLE_ANSWER, Service
-from web import problems
+from web import account_problems, job_problems, problems
 from web.settings import WebSettings
 from workers.contract.settings import QueueSettings
 from workers.settings import WorkerSettings
@@ -65,7 +65,8 @@ def test_every_line_of_the_example_environment_is_read() -> None:
 def test_the_table_of_status_codes_is_the_problems() -> None:
     kinds = {
         (str(problem.status.value), problem.type)
-        for problem in vars(problems).values()
+        for module in (problems, account_problems, job_problems)
+        for problem in vars(module).values()
         if isinstance(problem, type) and issubclass(problem, problems.Problem)
     }
     rows = {(status, kind) for status, kind, *_ in documented("Status codes") if status != "200"}
@@ -75,7 +76,8 @@ def test_the_table_of_status_codes_is_the_problems() -> None:
 def test_every_problem_has_its_section() -> None:
     kinds = {
         f"{problem.status.value} `{problem.type}`"
-        for problem in vars(problems).values()
+        for module in (problems, account_problems, job_problems)
+        for problem in vars(module).values()
         if isinstance(problem, type) and issubclass(problem, problems.Problem)
     }
     assert set(re.findall(r"^### (.+)$", HTTP, re.MULTILINE)) == kinds
@@ -99,7 +101,9 @@ def test_the_curl_of_the_readme_works(service: Service) -> None:
             assert line.split(":")[0] in head
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/DESIGN.md", "docs/HTTP.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/DESIGN.md", "docs/HTTP.md", "docs/OPERATIONS.md"]
+)
 def test_links_lead_somewhere(document: str) -> None:
     folder = (ROOT / document).parent
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / document).read_text()):

@@ -57,7 +57,7 @@ def test_what_cannot_be_gone_on_with_is_made_anew(tmp_path: Path) -> None:
 def test_another_python_has_it_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_venv(tmp_path)
     assert Environment(tmp_path).works()
-    monkeypatch.setattr(environment.sys, "version_info", (3, 99))
+    monkeypatch.setattr("sys.version_info", (3, 99))
     assert not Environment(tmp_path).works()
 
 
@@ -87,7 +87,11 @@ def test_nothing_is_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ensure(venv, "run")
     assert venv.installed[2:] == [".[flower,redis,run,web,worker]"]
 
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    ensure(venv, "run")
+    assert venv.installed[3:] == [".[flower,redis,run,traces,web,worker]"]
+
     monkeypatch.setattr(environment, "_digest", lambda: "other packages are pinned")
     ensure(venv, "run")
     assert venv.made == 1
-    assert len(venv.installed) == 4
+    assert len(venv.installed) == 5

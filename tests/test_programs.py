@@ -51,6 +51,14 @@ def test_commands_are_made_of_the_environment(environment: dict[str, str]) -> No
     assert "--port=5123" in flower.command
 
 
+def test_where_evidence_is_kept_somebody_keeps_it_until_the_front_has_ended(
+    environment: dict[str, str],
+) -> None:
+    names = [program.name for program in programs(environment | {"EVIDENCE": "/a folder"})]
+    assert names == ["redis", "logbook", "workers", "web", "flower"]
+    assert "logbook" not in [program.name for program in programs(environment | {"EVIDENCE": ""})]
+
+
 def test_other_algorithms_have_workers_of_their_own(environment: dict[str, str]) -> None:
     listed = programs(environment, {"forms": "/a folder"})
     assert [program.name for program in listed] == [

@@ -22,6 +22,7 @@ import requests
 from deploy import run as run_script
 from tests.redis_process import free_port
 from tests.service_process import ROOT, SAMPLE, SAMPLE_ANSWER, another_image, end, request_body
+from workers.contract.logbook import Logbook
 
 # With these, who has the password could write any file, stop Redis, or lead it away.
 FORBIDDEN = (
@@ -48,11 +49,13 @@ class Run:
         self._output = folder / "output.txt"
         self.state = folder / "temporary files"
         self.state.mkdir()
+        self.evidence = folder / "states" / "punctual" / "evidence"
         environment |= {
             "PATH": "/usr/bin:/bin",
             "TMPDIR": str(self.state),
             # One for all runs: what one has compiled, the next one loads.
             "XDG_CACHE_HOME": str(folder.parent / "caches"),
+            "XDG_STATE_HOME": str(folder / "states"),
             "WEB_PORT": str(self.port),
             "FLOWER_PORT": str(self.flower_port),
         }
@@ -151,11 +154,13 @@ def test_make_run_serves_until_it_is_stopped_and_leaves_nothing(
     _, alive = psutil.wait_procs(family, timeout=5)
     assert not alive
     assert not list(run.state.iterdir())
+    with Logbook(run.evidence, 1_000) as logbook:
+        assert [reply.answer for reply in logbook.of(SAMPLE["esun_uuid"], 9)] == [SAMPLE_ANSWER]
 
 
 def test_every_killed_part_comes_back(run: Run) -> None:
     run.wait_for_output("The sample image reads")
-    for part in ("celery -A workers worker", "gunicorn", "redis-server"):
+    for part in ("workers.logbook", "celery -A workers worker", "gunicorn", "redis-server"):
         run.program(part).kill()
         run.answers_again(within_s=30)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gevent
 from flask import Request
 from gunicorn.http.errors import ParseException
 
-from web.problems import BodyLate, BodyTooLarge, EncodingUnknown, FrontBusy, NotJson
-
-# For the other fields.
-_OVERHEAD_BYTES = 200_000
+from web.problems import BodyLate, BodyTooLarge, EncodingUnknown, FrontBusy, NotJson, Problem
+from web.wire import max_body_bytes
 
 # Whoever sends more slowly is given up; meanwhile nothing but what was sent is held for them.
 _WITHIN_S = 10.0
@@ -24,17 +24,17 @@ _DRAINED_BLOCKS = 256
 _CUT_OFF = "The body did not arrive whole. Send the request again."
 
 
-def max_body_bytes(max_image_bytes: int) -> int:
-    """How long a body can be that carries an image of that size."""
-    # Base64 grows the image by a third; lines of 76 may each end in an escaped \r\n.
-    return max_image_bytes * 4 // 3 * 80 // 76 + _OVERHEAD_BYTES
-
-
 class Bodies:
-    """All bodies that one front process reads at a time."""
+    """All bodies of a kind that one front process reads at a time.
 
-    def __init__(self, max_image_bytes: int) -> None:
+    ``too_large`` is told of the limit that an image, or whatever it carries, is over.
+    """
+
+    def __init__(
+        self, max_image_bytes: int, too_large: Callable[[int], Problem] = BodyTooLarge
+    ) -> None:
         self._max_image_bytes = max_image_bytes
+        self._too_large = too_large
         self._limit = max_body_bytes(max_image_bytes)
         self._held = 0
 
@@ -60,7 +60,7 @@ class Bodies:
         except (OSError, ParseException) as error:
             raise NotJson(_CUT_OFF) from error
         if body is None:
-            raise BodyTooLarge(self._max_image_bytes)
+            raise self._too_large(self._max_image_bytes)
         if len(body) < (request.content_length or 0):
             raise NotJson(_CUT_OFF)
         return body

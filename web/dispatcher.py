@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from typing import NamedTuple
 
 from gevent import Timeout
 from redis import RedisError
 from redis.exceptions import ResponseError
 
+from web.bill import Bill, quota_exceeded, rate_limited
 from web.listener import Listener, Waiter
 from web.outage import Outages, problem_of
 from web.problems import (
     AnswerLate,
     EngineFailed,
-    ImageUnreadable,
     LineFull,
     QueueReadOnly,
     RedisAway,
     UuidConflict,
     WorkersAway,
 )
+from web.reply import Answer, Source
 from web.settings import WebSettings
 from web.status import LatestStatus
 from web.turnstile import SMALL_BYTES, Turnstile
 from web.wire import InferenceRequest
 from workers.contract.clock import Clock, Deadlines
 from workers.contract.ledger import Admission, Ledger, Room, Verdict
-from workers.contract.result import Outcome, Result
+from workers.contract.readiness import Status
 
 # The last look into the ledger leaves itself the time to reply.
 _LAST_LOOK_MS = 25
@@ -44,14 +44,6 @@ _ALWAYS_PER_WORKER = 2
 _NEVER_US = 1e12
 
 
-class Source(StrEnum):
-    """Where an answer came from."""
-
-    COMPUTED = "computed"
-    JOINED = "joined"
-    KEPT = "kept"
-
-
 _SOURCES = {
     Verdict.ENQUEUED: Source.COMPUTED,
     Verdict.JOINED: Source.JOINED,
@@ -59,20 +51,31 @@ _SOURCES = {
 }
 
 
-class Answer(NamedTuple):
-    """A result and where it came from."""
-
-    result: Result
-    source: Source
-
-
 class _Asked(NamedTuple):
-    """A request on its way; requests of one ``subject`` share an execution."""
+    """A request on its way; requests of one ``subject`` share an execution.
+
+    ``bill``: what it is charged, while there are accounts.
+    """
 
     algorithm: str
     request: InferenceRequest
     subject: str
     deadlines: Deadlines
+    bill: Bill | None
+
+
+def room(status: Status, settings: WebSettings, wait_ms: int) -> Room:
+    """What may go before a request so that one member's answer would still be on time."""
+    patient = wait_ms > settings.answer_within_ms
+    return Room(
+        within_ms=wait_ms - _RESERVE_MS,
+        always=_ALWAYS_PER_WORKER * status.workers,
+        message_us=1_000_000 / status.rate.images if status.rate.images else _NEVER_US,
+        byte_ns=1_000_000_000 / status.rate.image_bytes if status.rate.image_bytes else 0,
+        messages=settings.max_queue,
+        # The last quarter is not for those who can come again later.
+        image_bytes=settings.max_queue_bytes * (3 if patient else 4) // 4,
+    )
 
 
 class Dispatcher:
@@ -96,14 +99,20 @@ class Dispatcher:
         self._turnstile = turnstile
         self._clock = clock
 
-    def answer(self, algorithm: str, request: InferenceRequest, deadlines: Deadlines) -> Answer:
-        """The answer, computed once whatever number of copies arrive.
+    def answer(
+        self,
+        algorithm: str,
+        request: InferenceRequest,
+        deadlines: Deadlines,
+        bill: Bill | None = None,
+    ) -> Answer:
+        """What came of it, computed once whatever number of copies arrive.
 
         Raises:
             Problem: any of those this module imports; ``AnswerLate`` at ``answer_by_ms``.
         """
         self._latest.require_redis()
-        asked = _Asked(algorithm, request, self._subject(request), deadlines)
+        asked = _Asked(algorithm, request, self._subject(request), deadlines, bill)
         left_ms = max(_LAST_LOOK_MS, deadlines.answer_by_ms - self._clock())
         try:
             # The clock holds whatever hangs: a silent Redis, the queue for its connections.
@@ -111,19 +120,13 @@ class Dispatcher:
                 Timeout(left_ms / 1000, AnswerLate()),
                 self._listener.waiter(algorithm, asked.subject) as waiter,
             ):
-                answer = self._wait(asked, waiter)
+                return self._wait(asked, waiter)
         except RedisError as error:
             raise self._outages.note(error) from error
         except AnswerLate:
             # If it is Redis that hangs, say so.
             self._latest.require_redis()
             raise
-        match answer.result.outcome:
-            case Outcome.UNREADABLE:
-                raise ImageUnreadable(answer.result.text)
-            case Outcome.FAILED:
-                raise EngineFailed(f"{answer.result.text}. Send the same request again.")
-        return answer
 
     def _wait(self, asked: _Asked, waiter: Waiter) -> Answer:
         """Wait to be told, and look again whenever a lease may have run out."""
@@ -155,11 +158,12 @@ class Dispatcher:
         if admission.image_wanted and request.image is not None and not small:
             admission = self._ask(asked, request.image)
         match admission.verdict:
+            case Verdict.LIMITED if admission.standing:
+                raise rate_limited(admission.standing)
+            case Verdict.EXCEEDED:
+                raise quota_exceeded(self._clock())
             case Verdict.CONFLICT:
-                raise UuidConflict(
-                    "Another image came with this esun_uuid. Use a new esun_uuid for a new image, "
-                    "and the same image for a re-send."
-                )
+                raise UuidConflict
             case Verdict.EXHAUSTED:
                 raise EngineFailed(
                     "Every worker that tried this image died, or it took too much time or memory. "
@@ -177,18 +181,24 @@ class Dispatcher:
         return admission
 
     def _ask(self, asked: _Asked, image: bytes | None) -> Admission:
-        request, deadlines = asked.request, asked.deadlines
+        request, deadlines, bill = asked.request, asked.deadlines, asked.bill
         try:
-            return self._ledger.admit(
+            admission = self._ledger.admit(
                 asked.algorithm,
                 request.uuid,
                 request.fingerprint,
                 asked.subject,
                 deadlines,
                 self._listener.channel,
-                self._room(asked.algorithm, deadlines.answer_by_ms - self._clock()),
+                room(
+                    self._latest.status(asked.algorithm),
+                    self._settings,
+                    deadlines.answer_by_ms - self._clock(),
+                ),
                 image,
                 request.size,
+                request.trace,
+                bill.charge if bill else None,
             )
         except ResponseError as error:
             # To admit is to write, but to find a conflict is not. So what is kept under this uuid,
@@ -199,26 +209,15 @@ class Dispatcher:
             if result is None:
                 raise
             return Admission(Verdict.KEPT, result)
+        if bill and admission.standing:
+            bill.note(admission.standing)
+        return admission
 
     def _subject(self, request: InferenceRequest) -> str:
         """What shares one execution: the image, or without the prediction cache the uuid too."""
         if self._settings.prediction_cache:
             return request.fingerprint
         return f"{request.fingerprint}{request.uuid}"
-
-    def _room(self, algorithm: str, wait_ms: int) -> Room:
-        """What may go before it so that one member's answer would still be on time."""
-        status, settings = self._latest.status(algorithm), self._settings
-        patient = wait_ms > settings.answer_within_ms
-        return Room(
-            within_ms=wait_ms - _RESERVE_MS,
-            always=_ALWAYS_PER_WORKER * status.workers,
-            message_us=1_000_000 / status.rate.images if status.rate.images else _NEVER_US,
-            byte_ns=1_000_000_000 / status.rate.image_bytes if status.rate.image_bytes else 0,
-            messages=settings.max_queue,
-            # The last quarter is not for those who can come again later.
-            image_bytes=settings.max_queue_bytes * (3 if patient else 4) // 4,
-        )
 
     def _seconds_to_work_off(self, algorithm: str, before: int) -> int:
         rate = self._latest.status(algorithm).rate.images

@@ -18,11 +18,12 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from web.acquaintance import Acquaintance
-from web.arrival import arrival
+from web.arrival import receive, stamp_arrivals
+from web.envelope import Envelope
 from web.glance import Glance
 from web.lobby import Lobby
 from web.porter import Porter
-from web.problems import OfHttp, Problem, reply
+from web.problems import OfHttp, Problem, Reply
 from web.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Door(GeventWorker):
 
     def server_class(self, listener: socket.socket, *, spawn: Any, **_: Any) -> Porter:
         """What gunicorn starts for each socket that it listens at."""
+        stamp_arrivals(listener)
         handle = partial(self.handle, listener)
         return Porter(listener, handle, spawn, self._turnstile, self._acquaintance)
 
@@ -91,33 +93,37 @@ class Door(GeventWorker):
         super().handle_exit(sig, frame)
         self._lobby.close()
 
-    def handle_request(self, *call: Any) -> bool:
+    def handle_request(self, name: Any, request: Any, client: Envelope, addr: Any) -> bool:
         """One request; whether another one may follow over its connection.
 
         gevent's own way says nothing, and goes on with connections that are to end.
         """
-        return bool(AsyncWorker.handle_request(self, *call))
+        try:
+            return bool(AsyncWorker.handle_request(self, name, request, client, addr))
+        finally:
+            client.seal()
 
     def _converse(self, name: Any, client: socket.socket, addr: Any, received: bytes) -> None:
         parser = get_parser(self.cfg, client, addr)
         parser.unreader.unread(received)
         while glance := self._glance(client, parser):
-            refusal = self._turnstile.refusal(glance, client)
+            refusal = self._turnstile.refusal(glance)
             if refusal is None:
                 parser.unreader.unread(glance.data)
                 request = None
                 with gevent.Timeout(_HEAD_WITHIN_S, False):
                     request = next(parser)
-                if request is None or not self.handle_request(name, request, client, addr):
+                envelope = Envelope(client, glance.since_ns)
+                if request is None or not self.handle_request(name, request, envelope, addr):
                     return
                 self._turnstile.is_in()
-            elif arrival(client).hung_up:
+            elif glance.arrival().hung_up:
                 return
             elif glance.is_last:
                 self._refuse(client, *refusal)
                 return
             else:
-                client.sendall(reply(*refusal, close=False))
+                client.sendall(Reply(refusal.problem, close=False).to(refusal.uuid))
 
     def _glance(self, client: socket.socket, parser: Any) -> Glance | None:
         """The first bytes of the next request, or None when there is none."""
@@ -126,15 +132,16 @@ class Door(GeventWorker):
         # Whoever has read a request's body takes its connection out of the lobby.
         self._lobby.enter()
         data: bytes = parser.unreader.take_buffered()
+        since_ns = None
         if not data:
             with gevent.Timeout(self.cfg.keepalive, False):
-                data = client.recv(_BLOCK_BYTES)
-        return Glance(client, data) if data else None
+                data, since_ns = receive(client, _BLOCK_BYTES)
+        return Glance(client, data, since_ns) if data else None
 
     def _refuse(self, client: socket.socket, problem: Problem, uuid: str | None = None) -> None:
         """Reply and end the connection, in the order in which the caller gets to read it."""
         try:
-            client.sendall(reply(problem, uuid, close=True))
+            client.sendall(Reply(problem, close=True).to(uuid))
             client.shutdown(socket.SHUT_WR)
             with gevent.Timeout(_LINGER_S, False):
                 while client.recv(_BLOCK_BYTES):

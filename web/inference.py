@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 from http import HTTPStatus
 from urllib.parse import quote
 
 from flask import Blueprint, Response, g, request
 
-from web.arrival import arrival
+from web.arrival import Arrival, arrival
 from web.body import Bodies
-from web.dispatcher import Answer, Dispatcher, Source
+from web.books import Books
+from web.dispatcher import Dispatcher
+from web.drawing import PNG, Drawing
+from web.guard import Guard
+from web.job_wire import JobRequest
+from web.jobs import accepted
 from web.lobby import Lobby
 from web.metrics import Metrics
-from web.prefer import applied, preferred_wait_ms
+from web.openapi.inference import inference_operation
+from web.openapi.operation import describe
+from web.orders import Orders
+from web.prefer import (
+    RESPOND_ASYNC,
+    applied,
+    preferred_wait_ms,
+    prefers_async,
+    prefers_representation,
+)
 from web.problems import FrontBusy, Problem
+from web.reply import Answer
 from web.settings import WebSettings
 from web.status import LatestStatus
+from web.tally import Replied, Tally
+from web.traces import Traces
 from web.turnstile import SMALL_BYTES, Turnstile
 from web.wire import InferenceRequest
+from workers.contract.account import Account, Right
 from workers.contract.clock import Clock, Deadlines
 
-logger = logging.getLogger(__name__)
+_TEXT = "text/plain"
+_TYPES = ("application/json", _TEXT, PNG)  # the first is for those who take any
 
 
 def inference_blueprint(
@@ -33,20 +50,34 @@ def inference_blueprint(
     turnstile: Turnstile,
     lobby: Lobby,
     metrics: Metrics,
+    tally: Tally,
+    books: Books,
+    guard: Guard,
+    traces: Traces,
     clock: Clock,
+    drawing: Drawing,
+    orders: Orders | None = None,
 ) -> Blueprint:
-    """The contest's contract; docs/HTTP.md shows every exchange."""
+    """The contest's contract; docs/HTTP.md shows every exchange.
+
+    ``orders``: where jobs are made, if there are any, for callers who rather come back.
+    """
     blueprint = Blueprint("inference", __name__)
     bodies = Bodies(settings.max_image_bytes)
 
     @blueprint.before_request
     def _note_arrival() -> None:
         # When it reached this machine, which may be long before a front gets round to it.
-        g.arrival_ms = clock() - arrival(request.environ.get("gunicorn.socket")).age_ms
-        g.preferred_ms = preferred_wait_ms(request.headers.getlist("Prefer"))
+        g.arrival_ms = clock() - _arrival().age_ms
+        g.prefer = prefer = request.headers.getlist("Prefer")
+        g.preferred_ms, g.whole = preferred_wait_ms(prefer), prefers_representation(prefer)
+
+    # After that: a refusal has an arrival, too.
+    guard.watch(blueprint)
 
     @blueprint.post("/inference")
     @blueprint.post("/inference/<algorithm>")
+    @describe(inference_operation(settings))
     def inference(algorithm: str | None = None) -> Response:
         g.algorithm = algorithm
         # A wrong name needs no body. That there is no algorithm at all is told after what is wrong
@@ -56,12 +87,11 @@ def inference_blueprint(
         wait_ms = g.preferred_ms or settings.answer_within_ms
         body = bodies.read(request, wait_ms / 1000)
         lobby.leave()
-        if len(body) > SMALL_BYTES and arrival(request.environ.get("gunicorn.socket")).hung_up:
-            # It would cost much to parse, for nobody.
-            raise FrontBusy
-        asked = InferenceRequest.parse(body, settings.max_image_bytes)
+        asked = _parsed(body, settings.max_image_bytes)
         del body
-        g.uuid, g.retry = asked.uuid, asked.retry
+        g.uuid, g.retry, g.asked = asked.uuid, asked.retry, asked
+        g.span = traces.begin(asked, request.headers.get("traceparent"), g.arrival_ms)
+        g.image = asked.image if settings.keeps_images else None
         deadlines = Deadlines.after(
             g.arrival_ms,
             due_in_ms=wait_ms * settings.backlog_ms // settings.answer_within_ms,
@@ -70,70 +100,94 @@ def inference_blueprint(
             drop_after_ms=settings.drop_after_ms,
         )
         name = latest.named(algorithm)
+        g.bill = books.bill(g.get("account"), name)
+        if orders and _prefers_job(g.get("account")):
+            return _ordered(orders, name, asked)
+        # Whoever waits holds no image, but for what is to be drawn in.
+        file = asked.image if PNG in request.headers.get("Accept", "") else None
         with metrics.waiting.track_inprogress():
             try:
-                answer = dispatcher.answer(name, asked, deadlines)
+                answer = dispatcher.answer(name, asked, deadlines, g.get("bill"))
             except Problem as problem:
                 if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
                     turnstile.note(problem, wait_ms, algorithm, asked.size)
                 raise
+        g.answer = answer
+        answer.require_answered()
         g.source = answer.source
-        return _reply(asked.uuid, answer, settings)
+        if file is not None and _wanted(answer) == PNG:
+            until_ms = deadlines.answer_by_ms
+            return _headed(drawing.response(name, file, answer.pages, until_ms), answer)
+        return _response(asked.uuid, answer, settings, whole=g.whole)
 
     @blueprint.after_request
     def _finish(response: Response) -> Response:
-        if g.preferred_ms is not None:
-            response.headers["Preference-Applied"] = applied(g.preferred_ms)
-        uuid, source, retry = g.get("uuid"), g.get("source", "none"), g.get("retry")
-        problem, algorithm = g.get("problem", ""), g.get("algorithm")
+        if granted := applied(
+            g.preferred_ms, whole=g.whole and response.status_code == HTTPStatus.OK
+        ):
+            response.headers.setdefault("Preference-Applied", granted)
+        uuid, source, problem = g.get("uuid"), g.get("source", "none"), g.get("problem", "")
         if uuid is not None:
             response.headers["Punctual-Uuid"] = quote(uuid, safe="")
-        took_ms = clock() - g.arrival_ms
+        now_ms, account, bill = clock(), g.get("account"), g.get("bill")
+        if bill is not None:
+            response.headers.update(bill.headers(now_ms))
+        reply = Replied(
+            *(response.status_code, g.get("algorithm"), uuid, source, problem),
+            *(g.arrival_ms, now_ms, g.get("retry")),
+            *(g.get("asked"), g.get("image"), g.get("answer"), account, bill, g.get("span")),
+        )
         # Once the caller has its reply: accounts need not be on time.
-        response.call_on_close(
-            lambda: _account(response.status_code, algorithm, uuid, source, problem, took_ms, retry)
-        )
+        response.call_on_close(lambda: tally.note(reply))
         return response
-
-    def _account(
-        status: int,
-        algorithm: str | None,
-        uuid: str | None,
-        source: str,
-        problem: str,
-        took_ms: int,
-        retry: int | None,
-    ) -> None:
-        name = metrics.observe(algorithm, status, source, problem, took_ms)
-        logger.info(
-            "algorithm=%s uuid=%s status=%d source=%s type=%s took_ms=%d retry=%s",
-            *(name, uuid, status, source, problem or "none", took_ms, retry),
-        )
 
     return blueprint
 
 
-def _reply(uuid: str, answer: Answer, settings: WebSettings) -> Response:
-    """The four fields of the contract, and in headers how the answer came about.
+def _arrival() -> Arrival:
+    """Of the request, as far as it has been read."""
+    envelope = request.environ.get("gunicorn.socket")
+    return arrival(envelope, getattr(envelope, "since_ns", None))
 
-    The timestamp is the moment the answer was made. So every copy of a uuid gets the same body.
-    """
-    result = answer.result
-    timestamp = result.finished_s
-    proof = f"{settings.captain_email}{timestamp}{settings.salt.get_secret_value()}"
-    body = {
-        "esun_uuid": uuid,
-        "server_uuid": hashlib.sha256(proof.encode()).hexdigest(),
-        "server_timestamp": timestamp,
-        "answer": result.text,
-    }
-    response = Response(json.dumps(body, ensure_ascii=False), content_type="application/json")
-    queue_ms, compute_ms = result.queue_ms, result.compute_us / 1000
-    if answer.source is Source.KEPT:
-        queue_ms = compute_ms = 0
-    response.headers["Server-Timing"] = f"queue;dur={queue_ms:g}, compute;dur={compute_ms:g}"
-    response.headers["Punctual-Source"] = answer.source
-    response.headers["Punctual-Bundle"] = result.bundle
-    settled = ";settled" if result.whole and result.members < result.of_members else ""
-    response.headers["Punctual-Members"] = f"{result.members}/{result.of_members}{settled}"
+
+def _prefers_job(account: Account | None) -> bool:
+    """It is a preference: whose account may use no jobs waits for its answer."""
+    return (account is None or account.has(Right.JOBS)) and prefers_async(g.prefer)
+
+
+def _parsed(body: bytes, max_image_bytes: int) -> InferenceRequest:
+    if len(body) > SMALL_BYTES and _arrival().hung_up:
+        # It would cost much to parse, for nobody.
+        raise FrontBusy
+    return InferenceRequest.parse(body, max_image_bytes)
+
+
+def _response(uuid: str, answer: Answer, settings: WebSettings, *, whole: bool) -> Response:
+    """As JSON; or the text alone, where there is one and its caller rather has that."""
+    email, salt = settings.captain_email, settings.salt.get_secret_value()
+    if _wanted(answer) == _TEXT:
+        return _headed(Response(answer.text, content_type=f"{_TEXT}; charset=utf-8"), answer)
+    body = answer.body(uuid, email, salt, whole=whole)
+    return _headed(Response(body, content_type="application/json"), answer)
+
+
+def _headed(response: Response, answer: Answer) -> Response:
+    """With how the answer came about."""
+    response.headers.update({**answer.headers(), "Content-Type": response.content_type})
+    if answer.has_text:
+        response.vary.add("Accept")
+    return response
+
+
+def _wanted(answer: Answer) -> str | None:
+    """The kind that the caller would rather have; of single characters there is JSON alone."""
+    return request.accept_mimetypes.best_match(_TYPES) if answer.has_text else None
+
+
+def _ordered(orders: Orders, algorithm: str, asked: InferenceRequest) -> Response:
+    """A job for this image, the same one for each copy of the request."""
+    name = hashlib.sha256(f"{algorithm} {asked.uuid}".encode()).hexdigest()[:32]
+    order = JobRequest.of_image(algorithm, asked.uuid, asked.image or b"")
+    response = accepted(orders.create(name, order))
+    response.headers["Preference-Applied"] = RESPOND_ASYNC
     return response

@@ -6,8 +6,7 @@ With PROMETHEUS_MULTIPROC_DIR set, the counters of all processes of a front are 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from typing import Any
 
 from flask import Blueprint, Response
 from prometheus_client import (
@@ -18,49 +17,48 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
-from web.problems import Problem, RedisAway
+from web.demand import Demand
+from web.line_metrics import LineMetrics
+from web.openapi.operation import Body, Operation, Reply, describe
+from web.problems import LineFull, Problem
 from web.status import LatestStatus
-from workers.contract.readiness import Status
+from workers.contract.account import Right
+from workers.contract.readiness import Readiness
 
 _BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 2.0, 5.0, 10.0, 30.0)
 
-_COUNTS = {
-    "executions": "Attempts to compute an image.",
-    "takeovers": "Images begun anew because the worker that had them was lost.",
-    "late": "Images put aside at pick-up: nobody would have got the answer in time.",
-    "dropped": "Images dropped because nobody could want them any more.",
-    "completions": "Answers of some members that were made answers of all.",
-}
+_REPLIES = "punctual_responses"
 
-_GAUGES: dict[str, tuple[str, Callable[[Status], float]]] = {
-    "ready": ("Whether a worker has lately completed a task.", lambda status: status.ready),
-    "workers": ("Worker processes with a loaded ensemble.", lambda status: status.workers),
-    "queue_length": ("Messages that wait for a worker.", lambda status: status.queue_length),
-    "late_length": (
-        "Messages put aside because they were late.",
-        lambda status: status.waiting.late,
+_METRICS = Operation(
+    "Metrics for Prometheus",
+    "operation",
+    (
+        Reply(
+            "Those of this front alone.",
+            Body(
+                None,
+                {"a counter": 'punctual_responses_total{status="200",source="kept"} 7.0'},
+                "text/plain",
+            ),
+        ),
     ),
-    "partial_length": (
-        "Answers of some members that wait to be made answers of all.",
-        lambda status: status.waiting.partial,
-    ),
-}
-
-# What is told of the line that an algorithm's new requests go to.
-_OF_LINE = ("algorithm", "bundle")
+    description="Behind nginx there is none: Prometheus reads each front.",
+    needs=Right.OPERATE,
+)
 
 
 class Metrics:
     """The metrics of one front process."""
 
-    def __init__(self, latest: LatestStatus) -> None:
+    def __init__(self, latest: LatestStatus, readiness: Readiness, demand: Demand) -> None:
         self._latest = latest
+        self._demand = demand
         own = CollectorRegistry()
         self._answers = Counter(
-            "punctual_responses_total",
+            _REPLIES,
             "Replies of POST /inference.",
             ("algorithm", "status", "source", "type"),
             registry=own,
@@ -78,11 +76,21 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=own,
         )
+        self._evidence = Counter(
+            "punctual_evidence_total", "Replies told to the logbook.", registry=own
+        )
+        self._evidence_lost = Counter(
+            "punctual_evidence_lost_total",
+            "Replies of which the logbook was not told, because it did not keep up; and images.",
+            ("of",),
+            registry=own,
+        )
         self._registry = own
+        self._counted: Collector = own
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             self._registry = CollectorRegistry()
-            MultiProcessCollector(self._registry)
-        self._registry.register(_Queue(latest))
+            self._counted = MultiProcessCollector(self._registry)
+        self._registry.register(LineMetrics(latest, readiness, demand))
 
     def observe(
         self, algorithm: str | None, status: int, source: str, problem: str, took_ms: int
@@ -92,14 +100,38 @@ class Metrics:
         Returns:
             The name of its algorithm, empty where there is none of that name.
         """
-        name = self._named(algorithm)
-        self._answers.labels(name, str(status), source, problem).inc()
+        name = self._answered(algorithm, status, source, problem)
         self._seconds.labels(name, source).observe(took_ms / 1000)
         return name
 
-    def count_refusals(self, algorithm: str | None, status: int, problem: str, count: int) -> None:
-        """Account for replies of the door, which nobody has timed."""
-        self._answers.labels(self._named(algorithm), str(status), "none", problem).inc(count)
+    def count_evidence(self, handed_over: int = 0, lost: int = 0, images_lost: int = 0) -> None:
+        """Account for what was told to the logbook, and what was not."""
+        self._evidence.inc(handed_over)
+        self._evidence_lost.labels("reply").inc(lost)
+        self._evidence_lost.labels("image").inc(images_lost)
+
+    def count_refusals(self, algorithm: str | None, status: int, problem: str, count: int) -> str:
+        """Account for replies of the door, which nobody has timed; returns as ``observe`` does."""
+        return self._answered(algorithm, status, "none", problem, count)
+
+    def _answered(
+        self, algorithm: str | None, status: int, source: str, problem: str, count: int = 1
+    ) -> str:
+        name = self._named(algorithm)
+        self._answers.labels(name, str(status), source, problem).inc(count)
+        if problem == LineFull.type and name:
+            self._demand.refuse(name, count)
+        return name
+
+    def replies(self) -> list[dict[str, Any]]:
+        """How many replies there were, by their labels: of all processes of this front."""
+        return [
+            {**sample.labels, "count": int(sample.value)}
+            for family in self._counted.collect()
+            if family.name == _REPLIES
+            for sample in family.samples
+            if sample.name.endswith("_total")
+        ]
 
     def _named(self, algorithm: str | None) -> str:
         """Empty for what nothing is called: strangers can make up as many names as they like."""
@@ -113,49 +145,8 @@ class Metrics:
         blueprint = Blueprint("metrics", __name__)
 
         @blueprint.get("/metrics")
+        @describe(_METRICS)
         def metrics() -> Response:
             return Response(generate_latest(self._registry), content_type=CONTENT_TYPE_LATEST)
 
         return blueprint
-
-
-class _Queue:
-    """Read from Redis, the same for every front."""
-
-    def __init__(self, latest: LatestStatus) -> None:
-        self._latest = latest
-
-    def collect(self) -> Iterator[Metric]:
-        """The families; without Redis only the fact that it is away."""
-        overview = None
-        with suppress(RedisAway):
-            overview = self._latest.overview
-        yield GaugeMetricFamily(
-            "punctual_redis_up", "Whether Redis answers, 0 or 1.", value=float(overview is not None)
-        )
-        if overview is None:
-            return
-        yield GaugeMetricFamily(
-            "punctual_image_bytes",
-            "Images that Redis holds for workers.",
-            value=overview.image_bytes,
-        )
-        for name, (text, value) in _GAUGES.items():
-            gauge = GaugeMetricFamily(f"punctual_{name}", text, labels=_OF_LINE)
-            for algorithm, status in overview.statuses.items():
-                gauge.add_metric((algorithm, status.line), value(status))
-            yield gauge
-        members = CounterMetricFamily(
-            "punctual_members_total",
-            "Results by how many members were asked; none for what cannot be read.",
-            labels=(*_OF_LINE, "members"),
-        )
-        for algorithm, status in overview.statuses.items():
-            for asked, count in sorted(status.members.items()):
-                members.add_metric((algorithm, status.line, str(asked)), count)
-        yield members
-        for name, text in _COUNTS.items():
-            counter = CounterMetricFamily(f"punctual_{name}_total", text, labels=_OF_LINE)
-            for algorithm, status in overview.statuses.items():
-                counter.add_metric((algorithm, status.line), getattr(status.counts, name))
-            yield counter

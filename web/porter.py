@@ -10,7 +10,7 @@ import bisect
 import contextlib
 import logging
 import socket
-from collections import Counter, deque
+from collections import deque
 from typing import Any
 
 import gevent
@@ -19,9 +19,9 @@ from gevent.monkey import get_original
 from gevent.server import StreamServer
 
 from web.acquaintance import Acquaintance
-from web.arrival import arrival
+from web.arrival import receive
 from web.glance import LONGEST_BYTES, Call, Glance
-from web.problems import FrontBusy, Problem, reply
+from web.problems import FrontBusy, Problem, Reply
 from web.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ _GATHER_S = 0.005
 _LOOKS = 20
 _AT_ONCE = 128
 
+_FULL = Reply(FrontBusy(), close=True).to(None)
+
 
 class _Comer:
     """A connection that was just made; ``looks`` is how often its request was looked for."""
@@ -40,7 +42,7 @@ class _Comer:
     def __init__(self, connection: Any, address: Any) -> None:
         self.connection, self.address = connection, address
         self.looks = 0
-        self.glance = Glance(connection, b"")
+        self.glance = Glance(connection)
 
     def look(self) -> bool:
         """Take what has come of its request; whether that is all that is looked at.
@@ -50,12 +52,12 @@ class _Comer:
         """
         self.looks += 1
         try:
-            data = self.connection.recv(LONGEST_BYTES, socket.MSG_DONTWAIT)
+            data, came_ns = receive(self.connection, LONGEST_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         if not data:
             raise ConnectionResetError
-        self.glance.data += data
+        self.glance.take(data, came_ns)
         return not self.glance.is_coming
 
 
@@ -81,11 +83,11 @@ class Porter(StreamServer):
         if not self._turnstile.is_shut:
             super()._do_read()
             return
+        family, kind = self.socket.family, self.socket.type
         try:
             for _ in range(_AT_ONCE):
                 fd, address = self.socket._accept()
-                plain = _PlainSocket(self.socket.family, self.socket.type, 0, fileno=fd)
-                self._comers.append(_Comer(plain, address))
+                self._comers.append(_Comer(_PlainSocket(family, kind, 0, fileno=fd), address))
         except OSError:
             # Nobody more; or no more files, which whoever is let in next finds out.
             pass
@@ -108,7 +110,7 @@ class Porter(StreamServer):
         refused: dict[Problem, dict[_Comer, Call]] = {}
         # How long those still wait who were let in, the shortest first.
         let_in: list[int] = []
-        given_up: Counter[str | None] = Counter()
+        given_up: list[Glance] = []
         for comer in lot:
             try:
                 is_here = comer.look()
@@ -119,10 +121,10 @@ class Porter(StreamServer):
             if not is_here and comer.looks <= _LOOKS:
                 self._comers.append(comer)
                 continue
-            left_ms = self._turnstile.left_ms(glance, comer.connection)
+            left_ms = self._turnstile.left_ms(glance)
             if glance.asks_inference and left_ms <= 0:
                 self._send_away(comer)
-                given_up[glance.algorithm] += 1
+                given_up.append(glance)
                 continue
             ahead = bisect.bisect_right(let_in, left_ms)
             problem, call = self._turnstile.shut_to(glance, left_ms, ahead), glance.call
@@ -133,27 +135,26 @@ class Porter(StreamServer):
                 refused.setdefault(problem, {})[comer] = call
         for problem, comers in refused.items():
             self._refuse_unknown(problem, comers)
-        self._account(FrontBusy(), given_up)
+        if given_up:
+            self._turnstile.account(FrontBusy(), given_up)
 
     def _refuse_unknown(self, problem: Problem, comers: dict[_Comer, Call]) -> None:
         known = self._acquaintance.known(list(comers.values()))
-        strangers: Counter[str | None] = Counter()
+        reply = Reply(problem, close=True)
+        strangers = []
         for comer, call in comers.items():
             if call in known:
                 self._let_in(comer)
             else:
-                self._refuse(comer, problem, call.uuid)
-                strangers[call.algorithm] += 1
-        self._account(problem, strangers)
-
-    def _account(self, problem: Problem, refused: Counter[str | None]) -> None:
-        for algorithm, count in refused.items():
-            self._turnstile.account(problem, algorithm, count)
+                self._refuse(comer, reply.to(call.uuid))
+                strangers.append(comer.glance)
+        if strangers:
+            self._turnstile.account(problem, strangers)
 
     def _let_in(self, comer: _Comer) -> None:
         """The door goes on with it, from the first byte."""
         if self.full():
-            self._refuse(comer, FrontBusy(), None)
+            self._refuse(comer, _FULL)
             return
         family, kind = self.socket.family, self.socket.type
         connection = gevent_socket.socket(family, kind, 0, fileno=comer.connection.detach())
@@ -161,14 +162,14 @@ class Porter(StreamServer):
 
     def _send_away(self, comer: _Comer) -> None:
         """Its time is over; most of them have given up."""
-        if arrival(comer.connection).hung_up:
+        if comer.glance.arrival().hung_up:
             comer.connection.close()
         else:
-            self._refuse(comer, FrontBusy(), None)
+            self._refuse(comer, _FULL)
 
     @staticmethod
-    def _refuse(comer: _Comer, problem: Problem, uuid: str | None) -> None:
+    def _refuse(comer: _Comer, reply: bytes) -> None:
         """Its request was read to the end, so that closing does not take the reply away."""
         with contextlib.suppress(OSError):  # the caller has gone
-            comer.connection.send(reply(problem, uuid, close=True), socket.MSG_DONTWAIT)
+            comer.connection.send(reply, socket.MSG_DONTWAIT)
         comer.connection.close()

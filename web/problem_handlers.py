@@ -23,6 +23,7 @@ def register_problems(app: Flask) -> None:
         response = Response(
             document(problem, g.uuid), status=problem.status.value, content_type=CONTENT_TYPE
         )
+        response.headers.update(problem.headers)
         if problem.retry_after_s is not None:
             response.headers["Retry-After"] = str(problem.retry_after_s)
         return response

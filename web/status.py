@@ -12,6 +12,7 @@ import time
 from redis import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from web.demand import Demand
 from web.outage import Outages, problem_of
 from web.probe import Prober
 from web.problems import AlgorithmUnknown, QueueReadOnly, WorkersAway
@@ -33,10 +34,12 @@ class LatestStatus:
         readiness: Readiness,
         prober: Prober,
         outages: Outages,
+        demand: Demand,
     ) -> None:
         self._readiness = readiness
         self._prober = prober
         self._outages = outages
+        self._demand = demand
         self._failures = 0
         self._overview: Overview | None = None
         # Why there is none, and why Redis takes nothing new. Kept as errors: a problem is raised
@@ -129,6 +132,7 @@ class LatestStatus:
         else:
             self._failures = 0
             self._overview = overview
+            self._demand.look(overview)
             if self._read_only is None:
                 self._outages.over()
 

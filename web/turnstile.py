@@ -10,21 +10,21 @@ costs nothing to find that their time is up.
 from __future__ import annotations
 
 import logging
-import socket
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import gevent
 from gevent import Greenlet, getcurrent
 
 from web.acquaintance import Acquaintance
-from web.arrival import arrival
 from web.glance import Glance
 from web.metrics import Metrics
 from web.precedent import Precedents, Speaking
 from web.problems import FrontBusy, Problem
 from web.settings import WebSettings
 from web.turns import Turns
+from web.witness import Witness
 from workers.contract.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -60,10 +60,16 @@ class Turnstile:
     """One for each front process."""
 
     def __init__(
-        self, acquaintance: Acquaintance, metrics: Metrics, settings: WebSettings, clock: Clock
+        self,
+        acquaintance: Acquaintance,
+        metrics: Metrics,
+        witness: Witness,
+        settings: WebSettings,
+        clock: Clock,
     ) -> None:
         self._acquaintance = acquaintance
         self._metrics = metrics
+        self._witness = witness
         self._settings = settings
         self._clock = clock
         # One for all, so that a lot is refused with it together.
@@ -77,11 +83,11 @@ class Turnstile:
         self._untold: Counter[str] = Counter()
         self._told_ms = 0
 
-    def refusal(self, glance: Glance, connection: socket.socket) -> Refusal | None:
+    def refusal(self, glance: Glance) -> Refusal | None:
         """What to tell the current call. None lets it in, when it is its turn."""
         if not glance.asks_inference:
             return None
-        left_ms = self.left_ms(glance, connection)
+        left_ms = self.left_ms(glance)
         # Its caller has given up or is about to; a re-send finds its uuid as it is.
         refusal: Refusal | None = Refusal(FrontBusy())
         if left_ms > 0:
@@ -90,7 +96,7 @@ class Turnstile:
                 refusal = self._refusal(glance, left_ms)
         if refusal is not None:
             self.is_in()
-            self.account(refusal.problem, glance.algorithm)
+            self.account(refusal.problem, [glance])
         return refusal
 
     @property
@@ -99,9 +105,9 @@ class Turnstile:
         is_behind = self._clock() < self._behind_until_ms
         return self._precedents.are_in_force or self._is_crowded or is_behind
 
-    def left_ms(self, glance: Glance, connection: socket.socket) -> int:
+    def left_ms(self, glance: Glance) -> int:
         """How long its caller still waits, as the kernel tells; none at all is remembered."""
-        left_ms = self._wait_ms(glance) - arrival(connection).age_ms
+        left_ms = self._wait_ms(glance) - glance.arrival().age_ms
         if left_ms <= 0:
             self._behind_until_ms = self._clock() + _BEHIND_FOR_MS
         return left_ms
@@ -198,10 +204,17 @@ class Turnstile:
             self._wait_ms(glance), glance.algorithm, large=glance.is_large
         )
 
-    def account(self, problem: Problem, algorithm: str | None, count: int = 1) -> None:
+    def account(self, problem: Problem, refused: Sequence[Glance]) -> None:
         """One line a second: a line for each would cost more than the refusal."""
-        self._metrics.count_refusals(algorithm, problem.status, problem.type, count)
-        self._untold[problem.type] += count
+        calls = defaultdict(list)
+        for glance in refused:
+            calls[glance.algorithm].append(glance)
+        for algorithm, of_one in calls.items():
+            name = self._metrics.count_refusals(
+                algorithm, problem.status, problem.type, len(of_one)
+            )
+            self._witness.turned_away(problem, name, of_one)
+        self._untold[problem.type] += len(refused)
         now_ms = self._clock()
         if now_ms - self._told_ms >= _TELL_EVERY_MS:
             told = ", ".join(f"{type_} {count}" for type_, count in self._untold.items())

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from celery import Celery
+from celery.signals import setup_logging
 from kombu.entity import Queue
 
-from workers.contract.keys import INFERENCE, LATE, PARTIAL, of
+from workers.contract.connection import sentinel_parameters
+from workers.contract.keys import INFERENCE, LATE, PARTIAL, SLICES, of
+from workers.contract.logs import LogFormat, set_up
 from workers.contract.settings import QueueSettings
 
 _settings = QueueSettings.read()
 _redis = _settings.redis_address
+_sentinels = _redis.sentinels and {
+    "master_name": _redis.sentinels.master_name,
+    "sentinel_kwargs": sentinel_parameters(_redis.sentinels, _settings.redis_timeout_ms),
+}
 
 app = Celery("punctual", broker=_redis.broker_url, include=["workers.tasks"])
 app.conf.update(
@@ -41,6 +51,7 @@ app.conf.update(
     broker_channel_error_retry=True,
     broker_transport_options={
         **_settings.redis_timeouts,
+        **(_sentinels or {}),
         "health_check_interval": 2,
         # kombu would note every message in a second list until it is acknowledged. The ledger
         # knows what became of each, and finds the lost ones within a second.
@@ -52,7 +63,19 @@ app.conf.update(
 )
 
 
-def take_from(line: str) -> None:
+def take_from(line: str, *, jobs: bool) -> None:
     """Have this worker serve the line; from a queue it takes when those before it are empty."""
     app.conf.task_default_queue = of(line, INFERENCE)
-    app.conf.task_queues = [Queue(of(line, name)) for name in (INFERENCE, LATE, PARTIAL)]
+    names = (INFERENCE, LATE, PARTIAL, *((SLICES,) if jobs else ()))
+    app.conf.task_queues = [Queue(of(line, name)) for name in names]
+
+
+def _log_json(loglevel: int, **_: Any) -> None:
+    """In the place of Celery's own set-up, which would take the root logger over."""
+    set_up(LogFormat.JSON, loglevel)
+    # What machines read may be long: with it, an image is found at the worker that had it.
+    logging.getLogger("workers.reader").setLevel(logging.INFO)
+
+
+if _settings.log_format is LogFormat.JSON:
+    setup_logging.connect(_log_json)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis import RedisError
 
+from workers.bounds import resident_bytes
 from workers.contract.clock import Clock
 from workers.contract.line import Line
+from workers.contract.shadow import Assignment
 from workers.scheduler import Pace
 from workers.settings import WorkerSettings
 
@@ -27,8 +30,12 @@ class Heartbeat:
         pace: Pace,
         settings: WorkerSettings,
         clock: Clock,
+        digest: str = "",
     ) -> None:
-        self._worker = worker
+        self.worker = worker
+        self._digest = digest
+        # Whom to show what was answered, as the latest beat heard.
+        self.shadow: Assignment | None = None
         self._line = line
         self._pace = pace
         # Three beats may be lost before the lease is.
@@ -51,7 +58,7 @@ class Heartbeat:
         self._stopped.set()
         self._thread.join()
         try:
-            self._line.leave(self._worker)
+            self._line.leave(self.worker)
         except RedisError:
             logger.warning("Redis is away: this worker's last beat will run out by itself")
 
@@ -82,7 +89,13 @@ class Heartbeat:
                 # It hangs, or messages wait and it takes none: for others it does not live.
                 logger.error("no task has ended for %d ms, no heartbeat", self._task_limit_ms)
                 return
-            self._line.beat(self._worker, self._pace.rate, takes_default=self._takes_default)
+            self.shadow = self._line.beat(
+                self.worker,
+                self._pace.rate,
+                takes_default=self._takes_default,
+                resident_bytes=resident_bytes(os.getpid()),
+                digest=self._digest,
+            )
             if held := self._held:
                 self._line.renew(*held)
         except RedisError as error:

@@ -32,20 +32,28 @@ from model.bundle import Bundle
 from model.errors import BundleInvalid
 from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
 from workers.celery import take_from
+from workers.container import cpu_quota
 from workers.contract.clock import wall_clock_ms
 from workers.contract.connection import impatient, patient
 from workers.contract.keys import algorithm_of
 from workers.contract.line import Line
-from workers.contract.message import READ_TASK
+from workers.contract.message import READ_TASK, SLICE_TASK
+from workers.contract.shadow import Shadow
+from workers.contract.sketches import Sketches
 from workers.control import refuse_what_breaks
-from workers.cores import claim, container_quota, share
+from workers.cores import claim, share
+from workers.desk import Desk, give_back
 from workers.heartbeat import Heartbeat
 from workers.reader import Reader
+from workers.room import NoRoom, turn
 from workers.scheduler import Pace, Scheduler
 from workers.settings import WorkerSettings
+from workers.shadow import ReadingAlong
+from workers.sketcher import Sketcher
+from workers.traces import Traces
 
 if TYPE_CHECKING:
-    from model.ensemble import Ensemble
+    from model.algorithm import Algorithm
 
 logger = logging.getLogger(__name__)
 
@@ -65,33 +73,39 @@ class Process:
 
     reader: Reader
     heartbeat: Heartbeat
+    traces: Traces
+    desk: Desk | None = None
+    sketcher: Sketcher | None = None
 
     def __init__(self) -> None:
-        # The bundle's name, which the parent has read: the queues are its.
+        # The bundle's name, which the parent has read, and its settings: the queues are its.
         self.line = ""
+        self.settings: WorkerSettings
         self.processes = 1
         self.pins = True
         # Shared by the parent and all its processes: how large they are with an ensemble, 0 until
-        # one of them has served.
+        # one of them has loaded it.
         self.loaded_bytes = multiprocessing.Value("q", 0)
 
     def start(self) -> None:
         """Pin, load, warm, then announce."""
-        settings = WorkerSettings()
+        settings = self.settings
         part = share(
             getattr(current_process(), "index", 0),
             self.processes,
             os.sched_getaffinity(0),
-            container_quota(),
+            cpu_quota(),
         )
         if self.pins:
             part.pin()
 
+        from model.algorithm import load
         from model.engines.cache import Cache
-        from model.ensemble import Ensemble
 
         cache = Cache(Path(settings.engine_cache)) if settings.engine_cache else None
-        ensemble = Ensemble.load(settings.bundle, settings.engine, part.threads, cache)
+        with turn(settings.bundle, self.processes, lambda: self.loaded_bytes.value):
+            ensemble = load(settings.bundle, settings.engine, part.threads, cache)
+            self.loaded_bytes.value = max(self.loaded_bytes.value, resident_bytes(os.getpid()))
         if ensemble.bundle.id != self.line:
             raise BundleChanged(f"{settings.bundle} holds {ensemble.bundle.id}, not {self.line}")
         worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -99,8 +113,15 @@ class Process:
         hasty = impatient(settings, settings.redis_timeout_ms)
         pace = Pace(_member_us(ensemble))
         self.heartbeat = Heartbeat(
-            worker, Line(self.line, hasty, settings), pace, settings, wall_clock_ms
+            worker,
+            Line(self.line, hasty, settings),
+            pace,
+            settings,
+            wall_clock_ms,
+            ensemble.bundle.digest,
         )
+        self.traces = Traces(settings.otel_exporter_otlp_endpoint)
+        self.traces.start()
         self.reader = Reader(
             ensemble,
             Line(self.line, patient(settings), settings),
@@ -108,9 +129,15 @@ class Process:
             Scheduler(pace, wall_clock_ms),
             pace,
             wall_clock_ms,
+            ReadingAlong(ensemble, Shadow(hasty)),
+            self.traces,
         )
+        if sheet := ensemble.bundle.manifest.sheet:
+            self.sketcher = Sketcher(Sketches(hasty), sheet.pages)
+        if settings.jobs:
+            self.desk = Desk(ensemble, hasty, settings, wall_clock_ms)
+            self.desk.feeder.start()
         self.heartbeat.start()
-        self.loaded_bytes.value = max(self.loaded_bytes.value, resident_bytes(os.getpid()))
         logger.info(
             "%s reads with %s on %s, %d members, cores %s",
             worker,
@@ -121,11 +148,12 @@ class Process:
         )
 
 
-def _member_us(ensemble: Ensemble) -> int:
-    """What one member costs at first, from one more golden image."""
+def _member_us(ensemble: Algorithm) -> int:
+    """What one member costs at first, from one more golden image; the largest sheet is the last."""
     began_ns = time.perf_counter_ns()
-    ensemble.check(ensemble.bundle.manifest.golden[0])
-    return (time.perf_counter_ns() - began_ns) // 1000 // ensemble.size
+    ensemble.check(ensemble.bundle.manifest.golden[-1])
+    members = 1 if ensemble.bundle.manifest.sheet else ensemble.size
+    return (time.perf_counter_ns() - began_ns) // 1000 // members
 
 
 process = Process()
@@ -136,12 +164,13 @@ def _choose_line(**_: Any) -> None:
     """Runs in the parent, before Celery looks at its queues."""
     settings = WorkerSettings.read()
     try:
-        process.line = Bundle.open(settings.bundle).id
+        bundle = Bundle.open(settings.bundle)
     except BundleInvalid as error:
         sys.exit(f"Cannot start: {error}")
+    process.line, process.settings = bundle.id, settings.granting(bundle.manifest)
     if settings.algorithm not in ("", algorithm_of(process.line)):
         sys.exit(f"Cannot start: ALGORITHM is {settings.algorithm}, BUNDLE is {process.line}")
-    take_from(process.line)
+    take_from(process.line, jobs=bool(settings.jobs))
 
 
 @celeryd_after_setup.connect
@@ -152,7 +181,7 @@ def _prepare(instance: Any, **_: Any) -> None:
         # tasks run that no ensemble was loaded for.
         sys.exit("Workers read in processes of their own: start them with --pool=prefork.")
     refuse_what_breaks()
-    settings = WorkerSettings()
+    settings = process.settings
     EndWhatIsBeyondBounds.watch = Watch(
         settings.task_limit_ms,
         lambda: process.loaded_bytes.value + settings.task_memory_bytes,
@@ -167,6 +196,10 @@ def _prepare(instance: Any, **_: Any) -> None:
 def _start(**_: Any) -> None:
     try:
         process.start()
+    except NoRoom as error:
+        logger.warning("this process waits for memory: %s", error)
+        time.sleep(_TRY_AGAIN_S)
+        os._exit(os.EX_TEMPFAIL)
     except Exception as error:
         # Celery would log this and let a process without an ensemble take work.
         logger.critical("this process cannot serve: %s", error, exc_info=True)
@@ -185,23 +218,30 @@ def _ended(**_: Any) -> None:
 
 @worker_process_stop.connect
 def _stop(**_: Any) -> None:
+    if process.desk:
+        process.desk.feeder.stop()
     process.heartbeat.stop()
+    process.traces.stop()
 
 
 @task_failure.connect
 def _lost(sender: Any, task_id: str, exception: BaseException, kwargs: Any, **_: Any) -> None:
-    """Runs in the parent when a process died: its request need not wait for the lease."""
-    if sender.name == READ_TASK and isinstance(exception, WorkerLostError):
-        _abandon(task_id, kwargs["ticket"])
+    """Runs in the parent when a process died: what it had need not wait for the lease."""
+    if isinstance(exception, WorkerLostError):
+        _abandon(sender.name, task_id, kwargs)
 
 
 def _give_up(task: Any) -> None:
     """Runs in the parent when a task was beyond its bounds: another try would be, too."""
-    if task.name == READ_TASK:
-        _abandon(task.id, task.kwargs["ticket"], for_good=True)
+    _abandon(task.name, task.id, task.kwargs, for_good=True)
 
 
-def _abandon(uuid: str, ticket: str, *, for_good: bool = False) -> None:
-    settings = WorkerSettings()
-    with patient(settings) as redis:
-        Line(process.line, redis, settings).abandon(uuid, ticket, for_good=for_good)
+def _abandon(name: str, task_id: str, fields: Any, *, for_good: bool = False) -> None:
+    settings = process.settings
+    if name == READ_TASK:
+        with patient(settings) as redis:
+            Line(process.line, redis, settings).abandon(
+                task_id, fields["ticket"], for_good=for_good
+            )
+    elif name == SLICE_TASK:
+        give_back(settings, fields["ticket"], for_good=for_good)

@@ -12,21 +12,28 @@ from redis import RedisError
 from model.errors import ImageUnreadable
 from workers.contract.clock import Clock
 from workers.contract.line import Line, Permission
-from workers.contract.result import Outcome, Result
+from workers.contract.result import Alternative, Outcome, Result, Stop
 from workers.heartbeat import Heartbeat
 from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
+from workers.shadow import ReadingAlong
+from workers.traces import Traces
 
 if TYPE_CHECKING:
     # Engines come after the fork, and Flower, which imports the tasks, has none.
-    from model.ensemble import Ensemble
+    from model.algorithm import Algorithm
+    from model.ensemble import Reading
 
 logger = logging.getLogger(__name__)
+
+# Of a probability; more says nothing, and is stored with every answer.
+_DIGITS = 4
 
 
 class _Computed(NamedTuple):
     """What came of the members that were asked, and how long it took in microseconds.
 
-    ``decoded_us`` is what the image took before that, the way here included.
+    ``decoded_us`` is what the image took before that, the way here included. ``stopped`` says why
+    no further member was asked, of an answer.
     """
 
     outcome: Outcome
@@ -35,21 +42,27 @@ class _Computed(NamedTuple):
     whole: bool
     took_us: int
     decoded_us: float
+    stopped: str
+    reading: Reading | None
 
 
 class Reader:
-    """One loaded ensemble and its way back to the callers."""
+    """One loaded algorithm and its way back to the callers."""
 
     def __init__(
         self,
-        ensemble: Ensemble,
+        ensemble: Algorithm,
         line: Line,
         heartbeat: Heartbeat,
         scheduler: Scheduler,
         pace: Pace,
         clock: Clock,
+        along: ReadingAlong,
+        traces: Traces,
     ) -> None:
         self._ensemble = ensemble
+        self._along = along
+        self._traces = traces
         self._line = line
         self._heartbeat = heartbeat
         self._scheduler = scheduler
@@ -58,10 +71,11 @@ class Reader:
         # When the last message was done with, if another one was waiting by then.
         self._busy_since_ns: int | None = None
 
-    def read(self, uuid: str, ticket: str) -> Mapping[str, Any]:
+    def read(self, uuid: str, ticket: str, trace: str = "") -> Mapping[str, Any]:
         """Execute a message if the ledger permits it.
 
         An engine that fails is a result too, but one that is not kept: a re-send tries again.
+        ``trace``: the ``traceparent`` of the request, if it is traced.
 
         Returns:
             What Flower shows as the task's result.
@@ -75,23 +89,37 @@ class Reader:
                     computed = self._compute(
                         turn.image, self._scheduler.allowance(turn), fetched_us
                     )
-                    self._line.finish(uuid, ticket, self._result(computed, turn.waited_ms))
+                    result = self._result(computed, turn.waited_ms, trace)
+                    self._line.finish(uuid, ticket, result)
+                self._traces.read("read", result)
                 self._learn_overhead(computed, turn.waiting)
+                if computed.outcome is Outcome.ANSWERED and computed.whole:
+                    self._along.show(
+                        self._heartbeat.shadow, uuid, turn.image, computed.text, computed.took_us
+                    )
                 late_ms = max(0, self._clock() - turn.answer_by_ms)
             case Permission.COMPLETE:
                 # Of an answer that stands, and whose caller has it.
                 computed = self._compute(turn.image, WHILE_NOBODY_WAITS, fetched_us)
                 if computed.outcome is Outcome.ANSWERED:
-                    self._line.finish(uuid, ticket, self._result(computed, 0))
+                    result = self._result(computed, 0, trace)
+                    self._line.finish(uuid, ticket, result)
+                    self._traces.read("complete", result)
                 late_ms = 0
             case refusal:
+                self._account(uuid, refusal.value, {})
                 return {"skipped": refusal.value}
-        return {
-            computed.outcome.value: computed.text,
+        cost = {
             "members": f"{computed.members}/{self._ensemble.size}",
             "compute_ms": computed.took_us // 1000,
             "late_ms": late_ms,
         }
+        self._account(uuid, computed.outcome.value, cost)
+        return {computed.outcome.value: computed.text, **cost}
+
+    def read_along(self, ticket: str) -> str:
+        """Read what another version has answered; see ``ReadingAlong.read``."""
+        return self._along.read(ticket)
 
     def probe(self) -> None:
         """Read a golden image and report that this worker is able to."""
@@ -101,8 +129,9 @@ class Reader:
     def _compute(self, image: bytes, allowance: Allowance, fetched_us: float) -> _Computed:
         """Ask one member after another, as far as it helps and the allowance goes."""
         began_ns = time.perf_counter_ns()
-        outcome, text, members, whole = Outcome.ANSWERED, "", 0, True
+        outcome, text, members, whole, stopped = Outcome.ANSWERED, "", 0, True, ""
         decoded_us = 0.0
+        reading: Reading | None = None
         try:
             try:
                 readings = self._ensemble.readings(image)
@@ -111,21 +140,29 @@ class Reader:
                 decoded_us = fetched_us + (asked_ns - began_ns) / 1000
                 self._pace.learn_bytes(len(image), decoded_us)
             for reading in readings:
-                self._pace.learn_member((time.perf_counter_ns() - asked_ns) / 1000)
+                grown = reading.members > members
+                # Of a sheet the first member costs the most: an answer costs as much at the least.
+                if grown and (members == 0 or reading.next_share == 1):
+                    self._pace.learn_member((time.perf_counter_ns() - asked_ns) / 1000)
                 text, members, whole = reading.answer, reading.members, reading.settled
-                if whole or not allowance.permits(
-                    self._pace.member_us, self._clock(), self._waiting
-                ):
+                if whole:
+                    stopped = Stop.ALL if members == self._ensemble.size else Stop.SETTLED
                     break
-                asked_ns = time.perf_counter_ns()
+                next_us = self._pace.member_us * reading.next_share
+                if not allowance.permits(next_us, self._clock(), self._waiting):
+                    stopped = allowance.bound
+                    break
+                if grown:
+                    asked_ns = time.perf_counter_ns()
         except ImageUnreadable as error:
             outcome, text, members, whole = Outcome.UNREADABLE, str(error), 0, True
+            reading = None
         except Exception:
             logger.exception("the engine failed")
             outcome, text = Outcome.FAILED, "the engine failed on this image"
-            members, whole = 0, True
+            members, whole, reading = 0, True, None
         took_us = (time.perf_counter_ns() - began_ns) // 1000
-        return _Computed(outcome, text, members, whole, took_us, decoded_us)
+        return _Computed(outcome, text, members, whole, took_us, decoded_us, stopped, reading)
 
     def _waiting(self) -> int:
         """How many others wait. When Redis cannot tell: the members asked so far have to do."""
@@ -135,7 +172,20 @@ class Reader:
             logger.warning("Redis is away, stopping at an answer of some members: %s", error)
             return 1
 
-    def _result(self, computed: _Computed, queue_ms: int) -> Result:
+    def _account(self, uuid: str, outcome: str, cost: Mapping[str, Any]) -> None:
+        """What Flower shows and forgets, but for the answer: logs lie about for long."""
+        line = {"uuid": uuid, "bundle": self._ensemble.bundle.id, "outcome": outcome, **cost}
+        logger.info("uuid=%(uuid)s bundle=%(bundle)s outcome=%(outcome)s", line)
+
+    def _result(self, computed: _Computed, queue_ms: int, trace: str) -> Result:
+        now_ms = self._clock()
+        confidence = alternatives = None
+        if computed.reading is not None:
+            confidence = round(computed.reading.probability, _DIGITS)
+            alternatives = tuple(
+                Alternative(text, round(probability, _DIGITS))
+                for text, probability in computed.reading.alternatives
+            )
         return Result(
             outcome=computed.outcome,
             text=computed.text,
@@ -145,7 +195,16 @@ class Reader:
             whole=computed.whole,
             queue_ms=queue_ms,
             compute_us=computed.took_us,
-            finished_s=self._clock() // 1000,
+            finished_s=now_ms // 1000,
+            stopped=computed.stopped,
+            worker=self._heartbeat.worker,
+            digest=self._ensemble.bundle.digest,
+            ended_ms=now_ms,
+            output=computed.reading.output if computed.reading else None,
+            finding_us=computed.reading.finding_us if computed.reading else 0,
+            confidence=confidence,
+            alternatives=alternatives,
+            trace=trace,
         )
 
     def _learn_overhead(self, computed: _Computed, waiting: int) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from workers.contract.clock import Clock
 from workers.contract.line import Rate, Turn
+from workers.contract.result import Stop
 
 # From a finished member to the reply: store, publish, and the front's last look into the ledger.
 _REPLY_MS = 35
@@ -66,9 +67,13 @@ class Pace:
 
 @dataclass(frozen=True)
 class Allowance:
-    """Until when (epoch milliseconds) members may run; without it, while nobody waits."""
+    """Until when (epoch milliseconds) members may run; without it, while nobody waits.
+
+    ``bound``: what ends there, the caller's time or the share of the line's.
+    """
 
     until_ms: int | None
+    bound: Stop = Stop.LINE
 
     def permits(self, member_us: float, now_ms: int, waiting: Callable[[], int]) -> bool:
         """Whether one more member may be asked. ``waiting`` tells how many images wait."""
@@ -97,6 +102,8 @@ class Scheduler:
         if now_ms + self._pace.member_us / 1000 > in_time_ms:
             return WHILE_NOBODY_WAITS
         if turn.waiting == 0:
-            return Allowance(in_time_ms)
-        share_ms = turn.share_ms - self._pace.overhead_us / 1000
-        return Allowance(min(in_time_ms, now_ms + int(share_ms)))
+            return Allowance(in_time_ms, Stop.TIME)
+        share_until_ms = now_ms + int(turn.share_ms - self._pace.overhead_us / 1000)
+        if in_time_ms <= share_until_ms:
+            return Allowance(in_time_ms, Stop.TIME)
+        return Allowance(share_until_ms, Stop.LINE)

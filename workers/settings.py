@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
+from model.manifest import Manifest
 from workers.contract.settings import QueueSettings
 
 _DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "handwriting"
@@ -16,6 +17,11 @@ class WorkerSettings(QueueSettings):
     """What a worker loads."""
 
     bundle: Path = Field(_DEFAULT_BUNDLE, description="the bundle to serve, a folder")
+    bundles: str = Field(
+        "",
+        description="where staged versions and registered cards are stored; without it there are "
+        "none, a folder",
+    )
     engine: Literal["openvino", "tensorflow"] = Field(
         "openvino", description="what computes, a name"
     )
@@ -35,3 +41,11 @@ class WorkerSettings(QueueSettings):
         ge=1024 * 1024,
         description="a task whose process grows by more since it loaded is ended too, bytes",
     )
+
+    def granting(self, manifest: Manifest) -> Self:
+        """The same, with as much for a task as the bundle says that one may need."""
+        if manifest.sheet is None:
+            return self
+        names = ("task_limit_ms", "task_memory_bytes")
+        needed = {n: max(getattr(self, n), getattr(manifest.sheet, n)) for n in names}
+        return self.model_copy(update=needed)

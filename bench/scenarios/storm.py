@@ -35,13 +35,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--seconds", type=float, default=20, help="of each storm")
     add("--fresh", action="store_true", help="a connection of its own for each copy")
     add("--insist", action="store_true", help="send again, a second later, also what was refused")
+    add("--heed", action="store_true", help="the same, when Retry-After says")
     add("--full-accuracy", action="store_true", help="read what was answered in full, afterwards")
     add("--calm", type=float, default=60, help="seconds after which recovery is not waited for")
 
 
 def patience(options: Namespace) -> Patience:
-    """The contest's, unless it insists."""
-    return Patience(fresh=options.fresh, insists=options.insist)
+    """The contest's, unless it insists or heeds."""
+    insists = options.insist or options.heed
+    return Patience(fresh=options.fresh, insists=insists, heeds=options.heed)
 
 
 def measure(load: Load, options: Namespace) -> Measured:

@@ -1,7 +1,7 @@
 """Engines: what runs a member's graph on this machine's cores.
 
 An engine is a module of this package with one function,
-``load(graph: Path, threads: int, cache: Cache | None = None) -> Network``.
+``load(graph, threads, cache, port) -> Network``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,17 +26,35 @@ Pixels = npt.NDArray[np.float32]
 Probabilities = npt.NDArray[np.float32]
 
 
+class Port(NamedTuple):
+    """What is wanted of a graph: the name of its output, and the size of pictures.
+
+    ``size``: height and width in pixels, of a graph that takes any; None for the graph's own.
+    """
+
+    output: str = "probabilities"
+    size: tuple[int, int] | None = None
+
+
+MEMBER = Port()
+
+
 class Network(Protocol):
-    """A loaded member."""
+    """A loaded member, or a detector."""
 
     def __call__(self, pixels: Pixels) -> Probabilities:
-        """float32 (height, width, 3), RGB 0-255, to float32 (classes,) that sum to 1."""
+        """float32 (height, width, 3), RGB 0-255, to float32 (classes,) that sum to 1.
+
+        That of a detector gives what ``model.detection`` says.
+        """
 
 
 class Engine(Protocol):
     """The module-level interface of every engine."""
 
-    def load(self, graph: Path, threads: int, cache: Cache | None = None) -> Network:
+    def load(
+        self, graph: Path, threads: int, cache: Cache | None = None, port: Port = MEMBER
+    ) -> Network:
         """Load one frozen graph, or what the cache has of it; it may use ``threads`` cores."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import openvino
 from openvino.frontend import FrontEndManager
 
-from model.engines import Network, Pixels, Probabilities
+from model.engines import MEMBER, Network, Pixels, Port, Probabilities
 from model.engines.cache import Cache
 from model.errors import BundleInvalid
 
@@ -18,7 +18,7 @@ from model.errors import BundleInvalid
 _MACHINE = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
 
 
-def load(graph: Path, threads: int, cache: Cache | None = None) -> Network:
+def load(graph: Path, threads: int, cache: Cache | None = None, port: Port = MEMBER) -> Network:
     """Compile one frozen graph for one image at a time on ``threads`` cores.
 
     What is in the ``cache`` need not be compiled.
@@ -35,9 +35,12 @@ def load(graph: Path, threads: int, cache: Cache | None = None) -> Network:
         # Reduced precision is a property of a bundle that was checked with it.
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    compiled = _compile(graph, options) if cache is None else _cached(graph, options, cache)
+    if cache is None:
+        compiled = _compile(graph, port, options)
+    else:
+        compiled = _cached(graph, port, options, cache)
     request = compiled.create_infer_request()
-    answer = compiled.output("probabilities:0")
+    answer = compiled.output(f"{port.output}:0")
 
     def network(pixels: Pixels) -> Probabilities:
         request.infer([pixels[None]], share_inputs=True)
@@ -47,32 +50,35 @@ def load(graph: Path, threads: int, cache: Cache | None = None) -> Network:
     return network
 
 
-def _compile(graph: Path, options: dict[str, Any]) -> openvino.CompiledModel:
-    return openvino.Core().compile_model(_read(graph), "CPU", options)
+def _compile(graph: Path, port: Port, options: dict[str, Any]) -> openvino.CompiledModel:
+    return openvino.Core().compile_model(_read(graph, port), "CPU", options)
 
 
-def _cached(graph: Path, options: dict[str, Any], cache: Cache) -> openvino.CompiledModel:
+def _cached(
+    graph: Path, port: Port, options: dict[str, Any], cache: Cache
+) -> openvino.CompiledModel:
     core = openvino.Core()
     with graph.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     machine = [core.get_property("CPU", name) for name in _MACHINE]
-    key = (openvino.get_version(), repr(machine), repr(options), digest)
+    key = (openvino.get_version(), repr(machine), repr(options), repr(port), digest)
     if compiled := cache.get(*key):
         # What it does not take after all is compiled anew.
         with suppress(RuntimeError):
             return core.import_model(compiled, "CPU", options)
-    model = _compile(graph, options)
+    model = _compile(graph, port, options)
     cache.put(model.export_model().getvalue(), *key)
     return model
 
 
-def _read(graph: Path) -> openvino.Model:
+def _read(graph: Path, port: Port) -> openvino.Model:
     # Core.read_model would also guess at formats that may refer to other files, such as ONNX.
     frontend = FrontEndManager().load_by_framework("tf")
     try:
         model = frontend.convert(frontend.load(str(graph)))
         # With the batch size known, a sixth of the time at small inputs is saved.
-        model.reshape([1, *model.input().partial_shape[1:]])
+        height, width = port.size or model.input().partial_shape[1:3]
+        model.reshape([1, height, width, model.input().partial_shape[3]])
         return model
     except Exception as error:  # OpenVINO's own errors are not public
         raise BundleInvalid(

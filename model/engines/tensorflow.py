@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from model.engines import Network, Pixels, Probabilities
+from model.engines import MEMBER, Network, Pixels, Port, Probabilities
 from model.engines.cache import Cache
 from model.errors import BundleInvalid
 
@@ -27,7 +27,12 @@ SAFE_OPS = frozenset(
 )  # fmt: skip
 
 
-def load(graph: Path, threads: int, cache: Cache | None = None) -> Network:  # noqa: ARG001
+def load(
+    graph: Path,
+    threads: int,
+    cache: Cache | None = None,  # noqa: ARG001
+    port: Port = MEMBER,
+) -> Network:
     """Import one frozen graph as one function with a fixed signature; there is nothing to cache.
 
     Raises:
@@ -47,11 +52,11 @@ def load(graph: Path, threads: int, cache: Cache | None = None) -> Network:  # n
         wrapped = tf.compat.v1.wrap_function(
             lambda: tf.import_graph_def(definition, name=""), signature=[]
         )
-        function = wrapped.prune("image:0", "probabilities:0")
+        function = wrapped.prune("image:0", f"{port.output}:0")
     except (KeyError, ValueError) as error:
-        raise BundleInvalid(f"{graph} does not lead from image to probabilities") from error
+        raise BundleInvalid(f"{graph} does not lead from image to {port.output}") from error
 
-    size = function.inputs[0].shape
+    size = function.inputs[0].shape if port.size is None else (None, *port.size, 3)
 
     def network(pixels: Pixels) -> Probabilities:
         image = tf.ensure_shape(pixels[None], size)  # TensorFlow itself takes any

@@ -1,14 +1,20 @@
 """Recalibration: a bundle gets another temperature, order, exits and rule, and a new version."""
 
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from model.bundle import Bundle
 from model.training.data.dataset import Dataset, load
 from model.training.data.labels import ISNULL
 from model.training.errors import DataError
 from model.training.fit.run import Settings
+from model.training.frozen import null_head
 from model.training.frozen.release import renew
 from model.training.judge import calibration
+from model.training.judge.evaluation import Floats
 from model.training.judge.predictions import predict
 
 LEAST_IMAGES = 20
@@ -28,20 +34,30 @@ def recalibrate(
     if len(images) < LEAST_IMAGES:
         raise DataError(f"{data}: {len(images)} images are too few to calibrate on")
     graphs = [bundle.path(member.graph) for member in manifest.members]
-    members = predict(graphs, engine, images.images, len(manifest.labels)).probabilities
     isnull = manifest.labels.index(ISNULL) if ISNULL in manifest.labels else None
-    choice = calibration.choose(members, images.targets, isnull)
-    note = {"images": len(images), "engine": engine}
-    return renew(
-        bundle,
-        out,
-        graphs,
-        choice,
-        members,
-        images.targets,
-        version=version,
-        provenance={**manifest.provenance, "calibration": note},
-    )
+    note: dict[str, Any] = {"images": len(images), "engine": engine}
+
+    def read(graphs: Sequence[Path]) -> Floats:
+        return predict(graphs, engine, images.images, len(manifest.labels)).probabilities
+
+    with tempfile.TemporaryDirectory() as scratch:
+        if isnull is None:
+            members = read(graphs)
+        else:
+            head = null_head.fitted(graphs, isnull, images.targets, read, Path(scratch))
+            graphs = null_head.put_on(graphs, isnull, head, Path(scratch))
+            members, note["isnull"] = read(graphs), asdict(head)
+        choice = calibration.choose(members, images.targets, isnull)
+        return renew(
+            bundle,
+            out,
+            graphs,
+            choice,
+            members,
+            images.targets,
+            version=version,
+            provenance={**manifest.provenance, "calibration": note},
+        )
 
 
 def load_for(bundle: Bundle, data: Path, cache: Path, label: str | None = None) -> Dataset:

@@ -4,11 +4,13 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from model.bundle import Bundle
 from model.training.data import doubts
@@ -18,8 +20,10 @@ from model.training.data.labels import ISNULL
 from model.training.errors import DataError
 from model.training.fit.run import Settings
 from model.training.fit.tuner import Budget, Tuner
+from model.training.frozen import null_head
+from model.training.frozen.null_head import NullHead
 from model.training.frozen.parity import network_answers
-from model.training.frozen.release import engine_agreement, freeze_all, renew
+from model.training.frozen.release import engine_agreement, freeze_all, read_frozen, renew
 from model.training.frozen.thaw import thaw_bundle
 from model.training.judge import calibration
 from model.training.judge.calibration import Choice
@@ -105,7 +109,9 @@ def finetune(
     batches = Batches(dataset, learnt, min(BATCH, len(learnt)), Mix(), len(labels), seed=1)
     steps = Tuner(members, wanted.budget).fit(batches)
     judged = dataset.take(held)
-    end = np.mean([network_answers(each, judged.images) for each in members], axis=0)
+    head = _head(bundle)
+    ending = partial(head.probabilities, isnull=labels.index(ISNULL)) if head else tf.nn.softmax
+    end = np.mean([network_answers(each, judged.images, ending) for each in members], axis=0)
     judgement = Judgement.of(start[held], end, judged.targets, Rule.of(bundle.manifest))
     if judgement.after < judgement.before:
         raise DataError(f"{out} is not written, as it would read worse: {judgement}")
@@ -150,28 +156,38 @@ def _renew(
     manifest = bundle.manifest
     with tempfile.TemporaryDirectory() as scratch:
         frozen = freeze_all(members, proof.images, "mixed", Path(scratch))
-        answers = frozen.probabilities
-        unseen, targets = answers[:, :held], proof.targets[:held]
-        choice = _choice(bundle)
-        if held >= calibration.LEAST_IMAGES:
-            isnull = manifest.labels.index(ISNULL)
-            choice = calibration.choose(unseen, targets, isnull)
+        graphs, answers = frozen.graphs, frozen.probabilities
+        targets = proof.targets[:held]
+        isnull, folder = manifest.labels.index(ISNULL), Path(scratch)
+        read = partial(read_frozen, images=proof.images)
+        enough = held >= calibration.LEAST_IMAGES
+        head = null_head.fitted(graphs, isnull, targets, read, folder) if enough else _head(bundle)
+        if head:
+            graphs = null_head.put_on(graphs, isnull, head, folder)
+            answers = read(graphs)
+        unseen = answers[:, :held]
+        choice = calibration.choose(unseen, targets, isnull) if enough else _choice(bundle)
         earlier = manifest.provenance.get("finetuned", [])
         renew(
             bundle,
             out,
-            frozen.graphs,
+            graphs,
             choice,
             unseen,
             targets,
             version=version,
-            engines=engine_agreement(frozen.graphs, answers, proof.images, choice.rule),
+            engines=engine_agreement(graphs, answers, proof.images, choice.rule),
             provenance={
                 **manifest.provenance,
                 "export": frozen.note,
                 "finetuned": [*earlier, note],
             },
         )
+
+
+def _head(bundle: Bundle) -> NullHead | None:
+    """That of the bundle's members, which have all the same."""
+    return null_head.head_of(null_head.load(bundle.path(bundle.manifest.members[0].graph)))
 
 
 def _choice(bundle: Bundle) -> Choice:

@@ -34,8 +34,10 @@ Behaviour = Callable[[dict[str, Any], int], Script]
 class ScriptedServer:
     """Answers, refuses, stays silent until the end, or breaks the connection."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+        self.state = "ready"
         self.bodies: list[dict[str, Any]] = []
+        self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.ports: set[int] = set()
         self._copies: Counter[str] = Counter()
@@ -50,6 +52,7 @@ class ScriptedServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with lock:
                     outer.bodies.append(body)
+                    outer.paths.append(self.path)
                     outer.headers.append(dict(self.headers))
                     outer.ports.add(self.client_address[1])
                     outer._copies[body["esun_uuid"]] += 1
@@ -72,6 +75,14 @@ class ScriptedServer:
                 self.end_headers()
                 self.wfile.write(data)
 
+            def do_GET(self) -> None:
+                """``/readyz`` of a service that is ready, and the state of an algorithm."""
+                data = json.dumps({"state": outer.state}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
             def log_message(self, *_: Any) -> None:
                 pass
 
@@ -82,8 +93,8 @@ class ScriptedServer:
             def handle_error(self, *_: Any) -> None:
                 """A caller that waits no longer closes its connection."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = Server(at, Handler)
+        self.url = f"http://{at[0]}:{self._server.server_address[1]}"
 
     @property
     def target(self) -> Target:

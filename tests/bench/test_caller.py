@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,17 @@ def test_a_refusal_is_the_end_of_a_uuid() -> None:
         (record,), _ = send(server.url, LONG)
     assert record.answer is None
     assert [copy.status for copy in record.copies] == [503]
+
+
+def test_who_heeds_comes_again_when_it_is_told_to() -> None:
+    def behaviour(_body: dict[str, Any], copy: int) -> Script:
+        return Script(503, {}, Retry_After="0.2") if copy == 1 else Script()
+
+    with ScriptedServer(behaviour) as server:
+        patience = Patience(limit_ms=20_000, insists=True, heeds=True)
+        (record,), _ = send(server.url, patience)
+    assert [copy.status for copy in record.copies] == [503, 200]
+    assert 200 <= record.took_ms < patience.limit_ms
 
 
 def test_a_broken_connection_is_no_reply_and_the_next_copy_leaves_at_the_limit() -> None:

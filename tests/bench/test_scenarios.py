@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +18,19 @@ from bench.capacity import Capacity
 from bench.errors import BenchError
 from bench.load import Load, Measured
 from bench.pictures import Pictures
-from bench.scenarios import burst, duplicates, memory, soak, steady, storm, table
+from bench.scenarios import (
+    beside,
+    burst,
+    duplicates,
+    evidence,
+    memory,
+    panels,
+    soak,
+    steady,
+    storm,
+    swap,
+    table,
+)
 from model.errors import ImageUnreadable
 from model.image import decode
 from tests.bench.conftest import make_load
@@ -147,7 +163,100 @@ def test_soak_kills_no_service_that_it_did_not_start(
         measure(soak, answer, "--minutes", "0.1")
 
 
+def test_swap_changes_no_service_that_it_did_not_start(
+    measure: Callable[..., Measured],
+) -> None:
+    with pytest.raises(BenchError, match="was not started here"):
+        measure(swap, answer)
+
+
+def test_evidence_troubles_no_logbook_that_it_did_not_start(
+    measure: Callable[..., Measured],
+) -> None:
+    with pytest.raises(BenchError, match="EVIDENCE=folder"):
+        measure(evidence, answer)
+
+
+def test_beside_tells_what_a_job_costs_and_gets(
+    measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Jobs:
+        """A service in which each look finds five images more."""
+
+        def open(self, request: Any, timeout: float) -> io.BytesIO:
+            assert timeout
+            asked.append(request.method)
+            counts = {"succeeded": 5 * asked.count("GET"), "failed": 0}
+            ended = "now" if asked[-2:-1] == ["DELETE"] else None
+            return io.BytesIO(json.dumps({"counts": counts, "ended_at": ended}).encode())
+
+    monkeypatch.setattr(beside, "BROWSER", Jobs())
+    arguments = ("--seconds", "0.1", "--share", "0.5", "--rush", "1", "--items", "3")
+    calm, alone, both, rush = measure(beside, answer, *arguments).rows
+    assert (calm["uuids"], alone["uuids"], both["uuids"], rush["uuids"]) == (5, 0, 5, 10)
+    assert calm["items/s"] is None
+    assert calm["p99 / alone"] == 1
+    assert alone["of the job alone %"] == 100
+    assert both["of what is left %"] == pytest.approx(2 * both["of the job alone %"])
+    assert rush["of what is left %"] is None
+    assert asked.count("PUT") == asked.count("DELETE") == 3
+
+
 @pytest.mark.parametrize("file", soak.HOSTILE_FILES)
 def test_hostile_files_of_the_soak_are_refused_unread(file: bytes) -> None:
     with pytest.raises(ImageUnreadable):
         decode(file, 64, 64)
+
+
+# In the place of Prometheus: it finds the same in whatever it is asked.
+FINDS = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Api(BaseHTTPRequestHandler):
+    def do_GET(self):
+        empty = "{missing}" and "{missing}" in self.path
+        one = {{"metric": {{"algorithm": "x", "bundle": "x/1", "alertname": "A"}},
+            "values": [[0, "1"], [1, "2"]]}}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({{"data": {{"result": [] if empty else [one]}}}}).encode())
+    def log_message(self, *_):
+        pass
+
+(address,) = (a.split("=")[1] for a in sys.argv if a.startswith("--web.listen-address"))
+host, _, port = address.partition(":")
+HTTPServer((host, int(port)), Api).serve_forever()
+"""
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path) -> Callable[[str], str]:
+    def write(missing: str) -> str:
+        program = tmp_path / "prometheus"
+        program.write_text(f"#!{sys.executable}\n{FINDS.format(missing=missing)}")
+        program.chmod(0o755)
+        return str(program)
+
+    return write
+
+
+def test_panels_tells_what_each_expression_finds(
+    measure: Callable[..., Measured], prometheus: Callable[[str], str]
+) -> None:
+    found = measure(panels, answer, "--seconds", "0.1", "--prometheus", prometheus(""))
+    assert {(row["series"], row["points"]) for row in found.rows} == {(1, 2)}
+    assert "Time to reply" in {row["panel"] for row in found.rows}
+    assert "x p99" in found.series["panels"][1]["lines"]
+    assert found.series["alerts that are pending"] == ["A"]
+
+
+def test_a_panel_without_data_ends_the_run(
+    measure: Callable[..., Measured], prometheus: Callable[[str], str]
+) -> None:
+    with pytest.raises(BenchError, match=r"punctual_takeovers_total.* finds nothing"):
+        measure(panels, answer, "--seconds", "0.1", "--prometheus", prometheus("takeovers"))
+    with pytest.raises(BenchError, match="apt install prometheus"):
+        measure(panels, answer, "--prometheus", "no-such-program")

@@ -25,13 +25,14 @@ RECORDS = [
     record((200, 30.0), answer="美", members=(2, 5)),
     record((0, 1_000.0), (200, 5.0), answer="德", members=(5, 5)),
     record((503, 2.0)),
+    record((504, 990.0), (503, 4.0)),
     record((0, 0.0), (0, 0.0), (0, 0.0)),
 ]
 
 
 def test_a_uuid_is_answered_by_any_of_its_copies() -> None:
     score = Score(RECORDS, seconds=2)
-    assert score.share == 3 / 5
+    assert score.share == 3 / 6
     assert score.goodput == 1.5
     assert score.full_goodput == 1.0
     assert score.accuracy == 2 / 3
@@ -41,9 +42,9 @@ def test_a_uuid_is_answered_by_any_of_its_copies() -> None:
 
 def test_copies_are_counted_by_their_status() -> None:
     score = Score(RECORDS, seconds=2)
-    assert score.statuses == {0: 4, 200: 3, 503: 1}
-    assert score.refused == 1
-    assert score.refusal_p99_ms == 2.0
+    assert score.statuses == {0: 4, 200: 3, 503: 2, 504: 1}
+    assert score.refused_ms == [2.0, 4.0]
+    assert score.late_ms == [990.0]
     assert score.unanswered == 4
     assert score.lag_p99_ms == 1.0
 

@@ -14,7 +14,7 @@ def test_what_is_measured_is_what_make_run_starts_without_flower(tiny_bundle: Pa
         assert list(target.cpu_s()) == ["redis", "workers", "front"]
         words = {part: target.processes.family(part)[0].cmdline() for part in target.cpu_s()}
         assert "redis-server" in words["redis"][0]
-        assert words["workers"][2:5] == ["-A", "workers", "worker"]
+        assert words["workers"][1:3] == ["-m", "workers.keeper"]
         assert words["front"][2:] == ["-c", "deploy/gunicorn.conf.py"]
         (front, *_) = target.processes.family("front")
         assert front.environ()["PROMETHEUS_MULTIPROC_DIR"] == f"{target.state}/metrics"

@@ -63,6 +63,31 @@ def test_the_answer_is_the_mean_of_the_members(tiny_bundle: Path, materials: Pat
     assert reading.probability == pytest.approx((first[0] + second[0]) / 2, abs=1e-5)
 
 
+def test_what_else_it_could_be_is_told_likeliest_first(bundle: Path) -> None:
+    """Though here a rule says `isnull` of what looks most like something else."""
+    rule = {"label": "isnull", "threshold": 0.25, "least": 0}
+    reading = ensemble_of(bundle, saying(0.1, 0.6, 0.3), isnull=rule).read(picture(RED))
+
+    assert (reading.answer, reading.probability) == ("isnull", pytest.approx(0.3))
+    assert reading.alternatives == (("綠", pytest.approx(0.6)), ("紅", pytest.approx(0.1)))
+
+
+def test_how_sure_it_is_of_a_character_does_not_fall_with_isnull(bundle: Path) -> None:
+    rule = {"label": "isnull", "threshold": 0.6}
+    reading = ensemble_of(bundle, saying(0.4, 0.1, 0.5), isnull=rule).read(picture(RED))
+
+    assert (reading.answer, reading.probability) == ("紅", pytest.approx(0.8))
+    assert reading.alternatives[0] == ("綠", pytest.approx(0.2))
+
+
+def test_members_that_are_certain_of_isnull_leave_nothing_else(bundle: Path) -> None:
+    rule = {"label": "isnull", "threshold": 0.6}
+    reading = ensemble_of(bundle, saying(0, 0, 1), isnull=rule).read(picture(RED))
+
+    assert (reading.answer, reading.probability) == ("isnull", 1.0)
+    assert [other.probability for other in reading.alternatives] == [0, 0]
+
+
 def test_two_doubtful_members_outvote_a_certain_one(bundle: Path) -> None:
     ensemble = ensemble_of(bundle, saying(0.9, 0.1, 0), saying(0.3, 0.7, 0), saying(0.2, 0.8, 0))
 

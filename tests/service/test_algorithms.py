@@ -19,7 +19,7 @@ class Two:
 
     def __init__(self, folder: Path) -> None:
         self.bundle = bundle_with(folder / "bundle", name=OTHER)
-        self.service = Service(folder)
+        self.service = Service(folder, light=True)
         self.line = self.service.line.replace(self.service.algorithm, OTHER, 1)
 
     def start(self) -> None:

@@ -32,11 +32,11 @@ def five(freeze: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
     return pack(folder / "bundle", graphs, {folder / "red.png": "紅"}, FACTS).folder
 
 
-@pytest.fixture
-def slow(five: Path, tmp_path: Path) -> Iterator[Service]:
-    """Two worker processes that take 40 ms for each of five members."""
+@pytest.fixture(params=[MEMBER_MS])
+def slow(five: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Two worker processes that take so many ms for each of five members."""
     settings = {
-        "SLOW_MEMBER_MS": str(MEMBER_MS),
+        "SLOW_MEMBER_MS": str(request.param),
         "MAX_QUEUE": "100",
         "BUNDLE": str(five),
         "USEFUL_FOR_MS": "20000",
@@ -85,9 +85,11 @@ def test_a_burst_is_answered_by_fewer_members_and_made_whole_when_it_is_over(
     assert slow.executions() == 40
 
 
+# So long that a machine with much else to do is in time for one, and never for all.
+@pytest.mark.parametrize("slow", [300], indirect=True)
 def test_who_has_little_time_gets_what_fits_into_it(slow: Service) -> None:
     body = request_body()
-    hurried = slow.post(body, Prefer="wait=0.15")
+    hurried = slow.post(body, Prefer="wait=1.2")
     assert 1 <= members(hurried) < MEMBERS
 
     slow.wait_until(lambda: counted(slow, "completions") == 1)
@@ -146,15 +148,15 @@ def crowded(five: Path, tmp_path: Path) -> Iterator[Service]:
 
 
 def test_patient_callers_lock_nobody_out_and_get_all_members(crowded: Service) -> None:
-    """Given 300 images of callers who wait 30 s, those who wait a second come in between."""
-    patient = distinct(300)
-    hurried = [request_body(image=another_image(seed)) for seed in range(1_000, 1_020)]
+    """Given 200 images of callers who wait 30 s, those who wait two come in between."""
+    patient = distinct(200)
+    hurried = [request_body(image=another_image(seed)) for seed in range(1_000, 1_015)]
     with ThreadPoolExecutor(len(patient)) as callers:
         calls = [callers.submit(crowded.post, body, Prefer="wait=30") for body in patient]
-        crowded.wait_until(lambda: crowded.get("/readyz").json().get("queue_length", 0) > 100)
+        crowded.wait_until(lambda: crowded.get("/readyz").json().get("queue_length", 0) > 60)
         statuses = []
         for body in hurried:
-            statuses.append(crowded.post(body).status_code)
+            statuses.append(crowded.post(body, Prefer="wait=2").status_code)
             time.sleep(0.1)
         assert not all(call.done() for call in calls), "there was nobody to compete with"
         assert statuses == [200] * len(hurried)

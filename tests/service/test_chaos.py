@@ -24,7 +24,7 @@ RECOVERY_S = 5.0
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Service]:
     """Two worker processes that take 300 ms for an image, so that there is a middle of a task."""
-    with Service(tmp_path, app="tests.slow_workers", SLOW_READ_MS="300") as running:
+    with Service(tmp_path, app="tests.slow_workers", light=True, SLOW_READ_MS="300") as running:
         running.start()
         yield running
 
@@ -32,7 +32,7 @@ def slow(tmp_path: Path) -> Iterator[Service]:
 @pytest.fixture
 def fragile(tmp_path: Path) -> Iterator[Service]:
     """A service as it is, to be broken."""
-    with Service(tmp_path) as running:
+    with Service(tmp_path, light=True) as running:
         running.start()
         yield running
 
@@ -275,7 +275,7 @@ def test_a_late_answer_is_kept_for_the_resend(slow: Service) -> None:
 
 def test_a_slow_load_does_not_get_a_worker_killed(tmp_path: Path) -> None:
     """Celery kills a process that is not up after 4 seconds, unless it is told otherwise."""
-    service = Service(tmp_path, app="tests.slow_workers", SLOW_LOAD_MS="6000")
+    service = Service(tmp_path, app="tests.slow_workers", light=True, SLOW_LOAD_MS="6000")
     try:
         service.start(concurrency=1)
         assert service.post(request_body()).status_code == 200
@@ -284,9 +284,27 @@ def test_a_slow_load_does_not_get_a_worker_killed(tmp_path: Path) -> None:
         service.stop()
 
 
+def test_a_process_that_memory_is_too_short_for_starts_when_there_is_more(tmp_path: Path) -> None:
+    free = tmp_path / "free"
+    free.write_text("0")
+    service = Service(tmp_path, app="tests.slow_workers", light=True, FREE_BYTES=str(free))
+    try:
+        service.redis.start()
+        service.start_front()
+        service.start_workers(2)
+        service.wait_until_ready()
+        service.wait_until(lambda: "waits for memory: a process takes" in service.log())
+        assert service.get("/readyz").json()["workers"] == 1
+        assert service.post(request_body()).status_code == 200
+        free.write_text(str(1 << 40))
+        service.wait_until(lambda: service.get("/readyz").json().get("workers") == 2)
+    finally:
+        service.stop()
+
+
 def test_a_loading_worker_takes_no_messages(tmp_path: Path) -> None:
     """Given one ready worker and one that loads for a minute, every message goes to the first."""
-    service = Service(tmp_path)
+    service = Service(tmp_path, light=True)
     try:
         service.start(concurrency=1)
         service._app = "tests.slow_workers"

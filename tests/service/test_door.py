@@ -19,7 +19,7 @@ from tests.service_process import SAMPLE, SAMPLE_ANSWER, Service, another_image,
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(Path(tmp_path_factory.mktemp("door"))) as service:
+    with Service(Path(tmp_path_factory.mktemp("door")), light=True) as service:
         service.start(1)
         yield service
 

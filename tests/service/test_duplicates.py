@@ -22,7 +22,7 @@ def test_two_hundred_copies_at_once_are_one_execution(service: Service) -> None:
 
 
 def test_copies_over_several_front_processes_are_one_execution(tmp_path) -> None:
-    several = Service(tmp_path, WEB_PROCESSES="3")
+    several = Service(tmp_path, light=True, WEB_PROCESSES="3")
     try:
         several.start(concurrency=1)
         body = request_body()

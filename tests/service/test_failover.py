@@ -22,7 +22,8 @@ class Pair:
         self.replica = RedisProcess(folder / "replica")
         # Where it leads to is known when the service has its Redis.
         self.address = Forwarder(0)
-        self.service = Service(folder, REDIS_URL=f"redis://127.0.0.1:{self.address.port}/0")
+        url = f"redis://127.0.0.1:{self.address.port}/0"
+        self.service = Service(folder, light=True, REDIS_URL=url)
         self.master = self.service.redis
         self.address.target = self.master.port
 
@@ -114,9 +115,10 @@ def test_too_few_replicas_are_named(pair: Pair) -> None:
     assert refused.json()["type"] == READ_ONLY
     assert "too few replicas" in refused.json()["detail"]
     assert pair.service.post(kept).headers["Punctual-Source"] == "kept"
-    log = pair.service.log()
-    assert "ERROR web.outage problem=queue-read-only cause=NOREPLICAS times=1: " in log
-    assert "status=503 source=none type=queue-read-only" in log
+    outage = "ERROR web.outage problem=queue-read-only cause=NOREPLICAS times=1: "
+    assert outage in pair.service.log()
+    account = "status=503 source=none type=queue-read-only"
+    pair.service.wait_until(lambda: account in pair.service.log())
     sample = (
         f'punctual_responses_total{{algorithm="{pair.service.algorithm}",'
         'source="none",status="503",type="queue-read-only"} 1.0'

@@ -28,7 +28,7 @@ def faulty(tmp_path: Path) -> Iterator[Faulty]:
     started: list[Service] = []
 
     def start(fault: str) -> Service:
-        started.append(Service(tmp_path, app="tests.slow_workers", READ_FAULT=fault))
+        started.append(Service(tmp_path, app="tests.slow_workers", light=True, READ_FAULT=fault))
         started[0].start(concurrency=1)
         return started[0]
 
@@ -69,7 +69,9 @@ def test_an_image_that_kills_its_workers_is_given_up(faulty: Faulty) -> None:
 def test_a_task_beyond_its_bounds_is_ended_told_and_not_tried_again(
     tmp_path: Path, fault: str, bounds: dict[str, str]
 ) -> None:
-    with Service(tmp_path, app="tests.slow_workers", READ_FAULT=fault, **bounds) as service:
+    with Service(
+        tmp_path, app="tests.slow_workers", light=True, READ_FAULT=fault, **bounds
+    ) as service:
         service.start(concurrency=1)
         body = request_body(image=another_image())
         [victim] = service.worker_processes()
@@ -90,7 +92,7 @@ def test_a_task_beyond_its_bounds_is_ended_told_and_not_tried_again(
 def test_bounds_hold_after_redis_was_away(tmp_path: Path) -> None:
     """Celery forgets what is to be done repeatedly when it connects anew."""
     with Service(
-        tmp_path, app="tests.slow_workers", READ_FAULT="hang", TASK_LIMIT_MS="1500"
+        tmp_path, app="tests.slow_workers", light=True, READ_FAULT="hang", TASK_LIMIT_MS="1500"
     ) as service:
         service.start(concurrency=1)
         service.redis.stop()
@@ -114,7 +116,7 @@ def test_a_pool_without_processes_is_refused_at_the_start(tmp_path: Path, pool: 
 
 
 def test_a_worker_stops_soon_though_redis_is_away(tmp_path: Path) -> None:
-    with Service(tmp_path) as service:
+    with Service(tmp_path, light=True) as service:
         service.redis.start()
         service.start_workers(1)
         service.wait_until(lambda: service.redis.client.zcard(service.key(WORKERS)) == 1)
@@ -127,13 +129,12 @@ def test_a_worker_stops_soon_though_redis_is_away(tmp_path: Path) -> None:
 
 def test_a_stopping_worker_gives_back_what_it_has_not_begun(tmp_path: Path) -> None:
     """Given two workers and a steady stream, when one stops, no caller notices."""
-    service = Service(tmp_path)
+    service = Service(tmp_path, light=True)
     try:
         service.start(concurrency=1)
         leaving = service.workers
         service.start_workers(1)
-        while service.get("/readyz").json()["workers"] < 2:
-            pass
+        service.wait_until(lambda: service.get("/readyz").json().get("workers") == 2)
         statuses = [service.post(request_body()).status_code for _ in range(20)]
         leaving.terminate()
         while leaving.poll() is None:

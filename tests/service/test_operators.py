@@ -13,7 +13,7 @@ from workers.contract.keys import BYTES, IMAGE_PREFIX
 
 
 def test_the_image_of_a_running_task_is_shown_to_nobody(tmp_path: Path) -> None:
-    with Service(tmp_path, app="tests.slow_workers", SLOW_READ_MS="1000") as service:
+    with Service(tmp_path, app="tests.slow_workers", light=True, SLOW_READ_MS="1000") as service:
         service.start(concurrency=1)
         body = request_body()
         with ThreadPoolExecutor(1) as callers:

@@ -16,7 +16,7 @@ from tests.service_process import Service, another_image, request_body
 
 def serves(folder: Path, url: str, **environment: str) -> None:
     """Start a service whose Redis is already there, ask it, and stop it."""
-    with Service(folder, REDIS_URL=url, **environment) as service:
+    with Service(folder, light=True, REDIS_URL=url, **environment) as service:
         service.start_front()
         service.start_workers(1)
         service.wait_until_ready()
@@ -77,7 +77,7 @@ def test_tls_is_verified_by_front_and_worker_alike(tmp_path: Path, certificate: 
             folder.mkdir()
             serves(folder, f"{url}?{options}")
         redis.client.flushall()
-        with Service(tmp_path, REDIS_URL=url) as stranger:
+        with Service(tmp_path, light=True, REDIS_URL=url) as stranger:
             stranger.start_front()
             stranger.start_workers(1)
             stranger.wait_until(lambda: "consumer: Cannot connect to" in stranger.log())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,28 +23,35 @@ CALLERS, TRIES = 4, 3
 
 
 class Swap:
-    """A service, and another version of its bundle."""
+    """A service with a keeper, and another version of its bundle, packed."""
 
     def __init__(self, folder: Path) -> None:
-        self.service = Service(folder)
-        self.bundle = bundle_with(folder / "bundle", version="next")
+        self.store = folder / "store"
+        self.service = Service(folder, light=True, BUNDLES=str(self.store))
+        bundle = bundle_with(folder / "bundle", version="next")
+        self.archive = shutil.make_archive(str(bundle), "gztar", bundle)
         self.old, self.new = self.service.line, f"{self.service.algorithm}/next"
-
-    def start_next(self) -> None:
-        self.workers = self.service.start_workers_of(self.service.algorithm, self.bundle)
-        self.service.wait_until(lambda: f"reads with {self.new}" in self.service.log())
 
     def command(self, *words: str) -> str:
         """``python -m workers``."""
         run = subprocess.run(
             [sys.executable, "-m", "workers", *words],
             cwd=ROOT,
-            env={**os.environ, "REDIS_URL": self.service.redis.url},
+            env={
+                **os.environ,
+                "REDIS_URL": self.service.redis.url,
+                "BUNDLES": str(self.store),
+                "ENGINE_CACHE": str(self.service.folder.parent / "engine-cache"),
+            },
             capture_output=True,
             text=True,
             check=False,
         )
         return run.stdout + run.stderr
+
+    def promote(self) -> None:
+        assert "is staged" in self.command("stage", self.archive)
+        assert "is active now" in self.command("promote", self.new)
 
     def answer(self, number: int) -> str:
         """Which version answers a new image to a caller with a second and two re-sends."""
@@ -96,8 +104,11 @@ def test_callers_do_not_notice_that_a_version_takes_over_and_goes_back(swap: Swa
         running = [callers.submit(caller) for _ in range(CALLERS)]
         try:
             wait_for_answers(swap.old)
-            swap.start_next()
+            assert "is staged" in swap.command("stage", swap.archive)
+            assert "reads 100 %" in swap.command("shadow", swap.new, "100")
             wait_for_answers(swap.old)
+            swap.service.wait_until(lambda: f"{swap.new} has read" in swap.command("status"))
+            assert "100.0% alike" in swap.command("status")
             assert "is active now" in swap.command("promote", swap.new)
             wait_for_answers(swap.new)
             assert "is active again" in swap.command("rollback", swap.service.algorithm)
@@ -111,23 +122,29 @@ def test_callers_do_not_notice_that_a_version_takes_over_and_goes_back(swap: Swa
     assert set(swap.filed()) == {(line, line) for line in (swap.old, swap.new)}
 
 
-def test_the_old_workers_can_go_once_another_version_is_active(swap: Swap) -> None:
+def test_a_retired_version_leaves_its_answers_and_no_process(swap: Swap) -> None:
     kept = request_body()
     assert swap.service.post(kept).status_code == 200
-    swap.start_next()
-    assert "is active now" in swap.command("promote", swap.new)
-    end(swap.service.workers)
-    swap.service.wait_until(lambda: swap.answer(1) == swap.new)
+    assert f"{swap.old} is active" in swap.command("retire", swap.old)
+    swap.promote()
+    assert f"{swap.old} is gone" in swap.command("retire", swap.old)
+    swap.service.wait_until(lambda: len(swap.service.workers.children()) == 1)
+    (worker,) = swap.service.workers.children()
+    assert "handwriting-next@%h" in worker.cmdline()
+    assert swap.answer(1) == swap.new
     assert swap.service.post(kept).headers["Punctual-Bundle"] == swap.old
     assert f"no worker of {swap.old} lives" in swap.command("rollback", swap.service.algorithm)
     assert swap.answer(2) == swap.new
 
 
-def test_what_is_promoted_survives_a_restart_of_redis(swap: Swap) -> None:
-    swap.start_next()
-    assert "is active now" in swap.command("promote", swap.new)
-    swap.service.redis.stop()
-    swap.service.redis.start()
-    swap.service.wait_until_ready()
-    assert swap.answer(1) == swap.new
+def test_what_is_promoted_is_served_again_after_a_restart_of_everything(swap: Swap) -> None:
+    swap.promote()
+    end(swap.service.workers)
+    swap.service.redis.client.flushall()
+    swap.service.start_workers(1)
+    swap.service.wait_until(lambda: swap.answer(1) == swap.new)
     assert "promoted" in swap.command("status")
+    # And when Redis alone has lost everything.
+    swap.service.redis.client.flushall()
+    swap.service.wait_until(lambda: swap.answer(2) == swap.new)
+    swap.service.wait_until(lambda: swap.answer(3) == swap.new)

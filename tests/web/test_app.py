@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 import threading
 import time
@@ -20,19 +19,24 @@ from werkzeug.test import TestResponse
 
 from tests.memory_redis import MemoryRedis
 from tests.service_process import proof
-from web import listener
+from web import listener, overview
 from web.app import create_app
 from web.settings import WebSettings
 from workers.contract import keys
+from workers.contract.card import Card
 from workers.contract.line import Line, Permission, Rate, Turn
-from workers.contract.result import Outcome, Result
+from workers.contract.message import PROBE_TASK
+from workers.contract.published import PublishedCards
+from workers.contract.readiness import Readiness
+from workers.contract.result import Alternative, Outcome, Result
 from workers.contract.settings import QueueSettings
 
 IMAGE, ANOTHER = b"some picture's bytes", b"another picture's bytes"
 ALGORITHM = "handwriting"
 RESULT = Result(Outcome.ANSWERED, "德", f"{ALGORITHM}/1", 5, 5, True, 7, 9_100, 1_700_000_000)
-UNREADABLE = dataclasses.replace(RESULT, outcome=Outcome.UNREADABLE, text="no image", members=0)
-FAILED = dataclasses.replace(RESULT, outcome=Outcome.FAILED, text="the engine failed", members=0)
+TOLD = RESULT._replace(confidence=0.98, alternatives=(Alternative("得", 0.01),))
+UNREADABLE = RESULT._replace(outcome=Outcome.UNREADABLE, text="no image", members=0)
+FAILED = RESULT._replace(outcome=Outcome.FAILED, text="the engine failed", members=0)
 
 # Nothing here runs out by itself, however slow the machine is; who is told nothing fails before.
 PATIENT = {"lease_ms": 60_000, "ready_within_ms": 60_000, "answer_within_ms": 20_000}
@@ -109,8 +113,13 @@ class World:
 
     def take(self) -> Turn:
         """Wait for a message, and ask for permission."""
-        _, text = self.memory.client.brpop([keys.of(RESULT.bundle, keys.INFERENCE)], timeout=10)
-        message = json.loads(text)
+        while True:
+            _, text = self.memory.client.brpop([keys.of(RESULT.bundle, keys.INFERENCE)], timeout=10)
+            message = json.loads(text)
+            if message["headers"]["task"] != PROBE_TASK:
+                break
+            # A slow machine idles for longer than a front lets it.
+            self._line.probed()
         self.uuid, self.ticket = message["headers"]["id"], json.loads(message["body"])[1]["ticket"]
         return self._line.start(self.uuid, self.ticket, 0, 0)
 
@@ -201,8 +210,49 @@ def test_an_image_goes_to_a_worker_and_its_answer_to_the_caller(world: World) ->
 def test_how_many_members_answered_is_told(
     world: World, members: int, whole: bool, told: str
 ) -> None:
-    result = dataclasses.replace(RESULT, members=members, whole=whole)
+    result = RESULT._replace(members=members, whole=whole)
     assert world.answer(world.front.call(body()), result).headers["Punctual-Members"] == told
+
+
+def test_what_an_algorithm_tells_beside_its_text_stands_beside_the_contracts_fields(
+    world: World,
+) -> None:
+    pages = [{"page": 1, "lines": [{"text": "一二"}]}]
+    result = RESULT._replace(text="一二", output={"pages": pages, "answer": "never"})
+
+    reply = world.answer(world.front.call(body()), result)
+    text = world.front.post(body(), Accept="text/plain")
+
+    assert reply.json is not None
+    assert reply.json["pages"] == pages
+    assert (reply.json["answer"], reply.json["esun_uuid"]) == ("一二", "a-uuid")
+    assert (text.text, text.content_type) == ("一二\n", "text/plain; charset=utf-8")
+    assert text.headers["Punctual-Source"] == "kept"
+
+
+def test_who_reads_characters_gets_json_whatever_they_accept(world: World) -> None:
+    reply = world.answer(world.front.call(body(), Accept="text/plain"))
+    assert reply.json is not None
+    assert reply.json["answer"] == "德"
+
+
+def test_who_prefers_the_whole_representation_gets_what_else_it_could_be(world: World) -> None:
+    """And nobody else; nor can it be told of what a worker of the last release has read."""
+    plain = world.answer(world.front.call(body()), TOLD)
+    whole = world.front.post(body(), Prefer="wait=1, return=representation")
+    assert whole.headers["Preference-Applied"] == "wait=1, return=representation"
+    assert whole.json == plain.json | {
+        "confidence": 0.98,
+        "alternatives": [{"text": "得", "confidence": 0.01}],
+    }
+    for other in ("return=minimal", "return", "return=minimal, return=representation"):
+        again = world.front.post(body(), Prefer=other)
+        assert again.data == plain.data
+        assert "Preference-Applied" not in again.headers
+    old = world.front.call(body("old", ANOTHER), Prefer="return=representation")
+    assert world.answer(old, RESULT).json.keys() == plain.json.keys()
+    problem = world.front.post(b"", Prefer="return=representation")
+    assert "Preference-Applied" not in problem.headers
 
 
 def test_a_resend_gets_the_kept_answer_at_once(world: World) -> None:
@@ -404,6 +454,99 @@ def test_who_is_ready_and_what_was_answered_is_told(world: World) -> None:
     assert "punctual_waiting 0.0" in lines
 
 
+def test_what_is_refused_at_one_front_is_demand_at_each(world: World) -> None:
+    world.work_at(0.1)
+    other = world.another_front()
+    world.front.look()
+    for name in ("one", "two"):
+        late = world.front.post(body(name, name.encode()), Prefer=SHORT)
+        assert kind(late) == (504, "answer-late")
+    other.look()
+    assert kind(world.front.post(body(), Prefer=SHORT)) == (503, "line-full")
+    time.sleep(0.002)
+    world.front.look()
+    other.look()
+    of_line = f'{{algorithm="{ALGORITHM}",bundle="{RESULT.bundle}"}}'
+    samples = dict(
+        line.rsplit(" ", 1) for line in other.get("/metrics").text.splitlines() if line[0] != "#"
+    )
+    assert float(samples[f"punctual_work_seconds{of_line}"]) == 2 / 0.1
+    # The refused one too, in a rate of the time between the looks.
+    assert float(samples[f"punctual_work_process_seconds{of_line}"]) > 2 / 0.1
+
+
+def test_a_redis_that_takes_nothing_new_hears_later_what_was_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.work_at(0.1)
+    world.front.look()
+    for name in ("one", "two"):
+        world.front.post(body(name, name.encode()), Prefer=SHORT)
+    world.front.post(body(), Prefer=SHORT)
+    full = Mock(side_effect=OutOfMemoryError("OOM command not allowed"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Readiness, "note_refused", full)
+        world.front.look()
+    assert full.called
+    assert world.front.get("/readyz").status_code == 200
+    world.front.look()
+    counts = keys.of(RESULT.bundle, keys.COUNTS)
+    assert int(world.memory.client.hget(counts, "refused")) == 1
+
+
+def test_a_browser_gets_a_page_and_a_program_a_list_of_places(world: World) -> None:
+    client = world.front.app.test_client()
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    page = client.get("/", headers={"Accept": browser})
+    assert page.content_type == "text/html; charset=utf-8"
+    assert b'<script type="module"' in page.data
+    for accepted in ("*/*", "application/json", "text/html;q=0.5, application/json"):
+        places = client.get("/", headers={"Accept": accepted})
+        assert places.json["inference"] == "/inference"
+        for path in places.json.values():
+            assert world.front.get(path).status_code in {200, 405}
+    for reply in (page, client.get("/operator")):
+        assert "script-src 'self'" in reply.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"]
+        assert "unsafe" not in reply.headers["Content-Security-Policy"]
+    assert page.headers["Vary"] == places.headers["Vary"] == "Accept"
+
+
+@pytest.mark.parametrize("path", ["../app.py", "..%2fapp.py", "console/../../app.py"])
+def test_no_path_leads_out_of_the_pages(world: World, path: str) -> None:
+    assert world.front.get(f"/pages/{path}").status_code == 404
+
+
+def test_an_overview_is_told_to_operators(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many look, Redis is asked now and then; what the front itself knows is always new."""
+    monkeypatch.setattr(overview, "_FRESH_MS", 60_000)
+    front = world.front
+    world.answer(front.call(body()))
+    front.look()
+    told = front.get("/overview").json
+    assert (told["default"], told["problem"]) == (ALGORITHM, None)
+    (version,) = told["versions"]
+    assert (version["version"], version["state"]) == (RESULT.bundle, "active")
+    assert (version["ready"], version["workers"], version["members"]) == (True, 1, {"5": 1})
+    assert version["counts"]["executions"] == 1
+    (reply,) = told["replies"]
+    assert reply == {
+        "algorithm": ALGORITHM,
+        "status": "200",
+        "source": "computed",
+        "type": "",
+        "count": 1,
+    }
+    world.memory.go_away()
+    front.look()
+    front.post(body())
+    told = front.get("/overview").json
+    assert (len(told["versions"]), len(told["replies"])) == (1, 2)
+    monkeypatch.setattr(overview, "_FRESH_MS", 0)
+    told = front.get("/overview").json
+    assert (told["versions"], told["problem"]["type"]) == ([], "urn:punctual:problem:queue-away")
+
+
 def test_what_is_served_is_told_under_its_name(world: World) -> None:
     told = world.front.get("/algorithms").json
     assert told["default"] == ALGORITHM
@@ -415,3 +558,26 @@ def test_what_is_served_is_told_under_its_name(world: World) -> None:
     world.leave()
     world.front.look()
     assert world.front.get(f"/algorithms/{ALGORITHM}").json["state"] == "absent"
+
+
+def test_a_registered_card_is_shown_before_and_after_its_workers_come(world: World) -> None:
+    picture = b"\x89PNG\r\n\x1a\n"
+    published = PublishedCards(world.memory.client)
+    for name, title, content in (("forms", "讀表單", picture), (ALGORITHM, "手寫", b"")):
+        card = json.dumps({"name": name, "title": title, "type": "image"})
+        published.publish(Card.parse(card.encode()), content)
+    told = {card["name"]: card for card in world.front.get("/algorithms").json["algorithms"]}
+    assert (told["forms"]["title"], told["forms"]["state"]) == ("讀表單", "absent")
+    assert (told[ALGORITHM]["title"], told[ALGORITHM]["state"]) == ("手寫", "ready")
+    assert world.front.get("/algorithms/forms").json == told["forms"]
+
+    shown = world.front.get("/algorithms/forms/image")
+    assert (shown.data, shown.content_type) == (picture, "image/png")
+    for without in (ALGORITHM, "nowhere"):
+        assert kind(world.front.get(f"/algorithms/{without}/image")) == (404, "not-found")
+
+
+def test_cards_cannot_be_shown_while_redis_is_away(world: World) -> None:
+    world.memory.go_away()
+    for path in ("/algorithms", "/algorithms/forms", "/algorithms/forms/image"):
+        assert world.front.get(path).status_code == 503

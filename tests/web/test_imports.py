@@ -21,6 +21,8 @@ assert client.get("/livez").status_code == 200
 assert client.get("/metrics").status_code == 200
 body = {{"esun_uuid": "u", "esun_timestamp": 1, "image": "AAAA", "retry": 0}}
 assert client.post("/inference", json=body).status_code == 503
+# redis-py imports a part of OpenTelemetry wherever it is installed.
+assert "opentelemetry.sdk.trace" not in sys.modules
 print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
 """
     run = subprocess.run(

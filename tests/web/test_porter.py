@@ -37,6 +37,12 @@ class World:
         self.let_in.append(received or connection.recv(65_536))
         connection.sendall(b"let in")
 
+    def wait_for(self, seats: int) -> None:
+        """Until so many are let in and not done with."""
+        with gevent.Timeout(5):
+            while len(self.pool) < seats:
+                gevent.sleep(0.01)
+
     def call(self, *parts: str, pause_s: float = 0) -> bytes:
         """All that comes back until the connection is closed."""
         with gevent.Timeout(5), create_connection(self.listener.getsockname()) as connection:
@@ -68,7 +74,8 @@ def test_a_call_is_refused_by_its_name_and_the_connection_ends(world: World) -> 
     assert b'"esun_uuid": "abc"' in reply
     assert b"Connection: close\r\n" in reply
     assert world.let_in == []
-    world.turnstile.account.assert_called_once_with(world.problem, None, 1)
+    ((problem, (refused,)),) = (call.args for call in world.turnstile.account.call_args_list)
+    assert (problem, refused.uuid) == (world.problem, "abc")
 
 
 def test_a_lot_is_refused_call_by_call(world: World) -> None:
@@ -100,8 +107,7 @@ def test_what_is_not_wholly_here_or_has_no_name_is_let_in(world: World, sent: st
 
 def test_who_says_nothing_is_let_in_to_the_lobby(world: World) -> None:
     with create_connection(world.listener.getsockname()) as silent:
-        gevent.sleep(0.3)
-        assert len(world.pool) == 1
+        world.wait_for(seats=1)
         silent.sendall(b"late")
         assert silent.recv(100) == b"let in"
 
@@ -114,7 +120,7 @@ def test_whoever_may_ask_is_let_in(world: World) -> None:
 def test_when_the_front_is_full_to_its_last_seat_callers_are_told(world: World) -> None:
     world.problem = None
     silent = [create_connection(world.listener.getsockname()) for _ in range(4)]
-    gevent.sleep(0.3)
+    world.wait_for(seats=4)
     assert b"front-busy" in world.call(request())
     for connection in silent:
         connection.close()

@@ -10,7 +10,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from web import turnstile as module
+from web import glance as module
 from web.arrival import Arrival
 from web.glance import Glance
 from web.problems import FrontBusy, LineFull
@@ -26,15 +26,15 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_ms, self.age_ms = 1_000_000, 0
         self.known: set[str] = set()
-        monkeypatch.setattr(module, "arrival", lambda _: Arrival(self.age_ms, hung_up=False))
+        monkeypatch.setattr(module, "arrival", lambda *_: Arrival(self.age_ms, hung_up=False))
         acquaintance = Mock(knows=lambda call: call.uuid in self.known)
-        self.turnstile = Turnstile(acquaintance, Mock(), WebSettings(), lambda: self.now_ms)
+        self.turnstile = Turnstile(acquaintance, Mock(), Mock(), WebSettings(), lambda: self.now_ms)
 
     def call(self, uuid: str = "new", head: str = ORDINARY, padding: int = 0) -> Refusal | None:
         body = f'{{"esun_uuid": "{uuid}"}}' + " " * padding
         text = f"POST /inference HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
         one: Any = Mock(spec=socket.socket)
-        return self.turnstile.refusal(Glance(one, text.encode()), one)
+        return self.turnstile.refusal(Glance(one, text.encode()))
 
     def visit(self, uuid: str = "new", *, taken: bool = False) -> Refusal | None:
         """A call of its own greenlet, from the door to its verdict."""
@@ -128,10 +128,7 @@ def test_a_refused_call_gives_its_turn_back(world: World) -> None:
 def test_other_paths_go_in(world: World) -> None:
     world.turnstile.note(LineFull(3), 900, None, 1_000)
     connection: Any = Mock(spec=socket.socket)
-    assert (
-        world.turnstile.refusal(Glance(connection, b"GET /livez HTTP/1.1\r\n\r\n"), connection)
-        is None
-    )
+    assert world.turnstile.refusal(Glance(connection, b"GET /livez HTTP/1.1\r\n\r\n")) is None
 
 
 def glance_of(head: str = ORDINARY) -> Glance:
@@ -198,12 +195,11 @@ def test_a_large_call_waits_a_while_for_its_chance(world: World) -> None:
 
 
 def test_the_front_is_shut_for_a_moment_when_it_gets_round_to_calls_too_late(world: World) -> None:
-    one: Any = Mock(spec=socket.socket)
-    assert not world.turnstile.is_shut
+    before = world.turnstile.is_shut
     world.age_ms = 1_000
-    assert world.turnstile.left_ms(glance_of(), one) == -100
-    assert world.turnstile.is_shut
-    assert world.turnstile.left_ms(glance_of(PATIENT), one) == 9_000
+    assert world.turnstile.left_ms(glance_of()) == -100
+    assert (before, world.turnstile.is_shut) == (False, True)
+    assert world.turnstile.left_ms(glance_of(PATIENT)) == 9_000
     world.now_ms += 500
     assert not world.turnstile.is_shut
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from workers.contract.address import Address
-from workers.contract.connection import impatient, patient
+from workers.contract.address import Address, Sentinels
+from workers.contract.connection import impatient, patient, sentinel_parameters
 from workers.contract.settings import QueueSettings
 
 VERIFIED = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
@@ -93,12 +93,78 @@ def _consumers(address: Address) -> dict[str, object]:
     return parameters
 
 
+ONE = Sentinels((("one", 26379),))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sentinel://one", Address(sentinels=ONE)),
+        ("sentinel://one:7000/3", Address(db=3, sentinels=Sentinels((("one", 7000),)))),
+        (
+            "sentinel://one:7000;sentinel://[::1];sentinel://three:7002/1?master_name=punctual",
+            Address(
+                db=1,
+                sentinels=Sentinels((("one", 7000), ("::1", 26379), ("three", 7002)), "punctual"),
+            ),
+        ),
+        (
+            "sentinel://me:p%40@one/1;sentinel://me:p%40@two/1",
+            Address(
+                db=1,
+                username="me",
+                password="p@",
+                sentinels=Sentinels((("one", 26379), ("two", 26379))),
+            ),
+        ),
+        (
+            "sentinel://:p%3B@one?sentinel_password=s%40%3B",
+            Address(password="p;", sentinels=ONE._replace(password="s@;")),
+        ),
+    ],
+)
+def test_both_libraries_ask_the_sentinels_as_the_url_says(url: str, expected: Address) -> None:
+    address = Address.parse(url)
+    assert address == expected
+    sentinels = expected.sentinels
+    assert sentinels is not None
+    login = {"username": expected.username or None, "password": expected.password or None}
+
+    settings = QueueSettings(redis_url=url)
+    for client in (impatient(settings, 100), patient(settings)):
+        given = client.connection_pool.connection_kwargs
+        assert {name: given[name] for name in ("db", *login)} == {"db": expected.db, **login}
+        assert given["master_name"] == sentinels.master_name
+        asked = [each.connection_pool.connection_kwargs for each in given["sentinel"].sentinels]
+        assert [(each["host"], each["port"]) for each in asked] == list(sentinels.addresses)
+        assert {each["password"] for each in asked} == {sentinels.password or None}
+
+    with Celery(broker=address.broker_url).connection_for_read() as connection:
+        channel = object.__new__(connection.transport.Channel)
+        channel.connection = connection.transport
+        channel.master_name = sentinels.master_name
+        channel.sentinel_kwargs = sentinel_parameters(sentinels, 100)
+        pool = channel._sentinel_managed_pool()
+    given = pool.connection_kwargs
+    assert {name: given.get(name) for name in ("db", *login)} == {"db": expected.db, **login}
+    assert pool.service_name == sentinels.master_name
+    asked = [each.connection_pool.connection_kwargs for each in pool.sentinel_manager.sentinels]
+    assert [(each["host"], each["port"]) for each in asked] == list(sentinels.addresses)
+    assert {each["password"] for each in asked} == {sentinels.password or None}
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [
         ("", "must begin with redis://"),
         ("redis:6379", "must begin with redis://"),
-        ("sentinel://one:26379", "must begin with redis://"),
+        ("sentinel://", "must be sentinel://HOST:PORT;sentinel://HOST:PORT/DB"),
+        ("sentinel://one;redis://two", "must be sentinel://HOST:PORT;sentinel://HOST:PORT/DB"),
+        ("sentinel://one;two", "must begin with redis://"),
+        ("sentinel://one/0;sentinel://two/1", "names several databases: 0, 1"),
+        ("sentinel://one/queue", "names the database queue"),
+        ("sentinel://one?ssl_cert_reqs=none", "sentinel:// takes db, virtual_host, master_name"),
+        ("sentinel://:geheim@one:port", "cannot be read"),
         ("redis://redis?socket_keepalive=true", "has the option socket_keepalive"),
         ("redis://redis?ssl_cert_reqs=none", "has the option ssl_cert_reqs"),
         ("redis://redis/queue", "names the database queue"),
@@ -131,7 +197,11 @@ def test_the_password_of_its_own_counts_when_the_url_has_none() -> None:
 
 
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
-    for url in ("redis://:geheim@redis", f"unix://:geheim@{tmp_path}/redis.sock"):
+    for url in (
+        "redis://:geheim@redis",
+        f"unix://:geheim@{tmp_path}/redis.sock",
+        "sentinel://:geheim@one;sentinel://two?sentinel_password=geheim",
+    ):
         address = Address.parse(url)
         assert "geheim" not in repr(address)
         assert "geheim" not in Celery(broker=address.broker_url).connection_for_read().as_uri()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 import pytest
 from celery.exceptions import TimeoutError as CeleryTimeout
@@ -59,7 +58,7 @@ def test_a_partial_answer_gives_way_to_the_whole_one(desk: Desk) -> None:
 def test_what_cannot_be_read_is_a_failure_that_says_why(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    desk.finish(replace(RESULT, outcome=Outcome.UNREADABLE, text="not an image"))
+    desk.finish(RESULT._replace(outcome=Outcome.UNREADABLE, text="not an image"))
     assert asked().failed()
     with pytest.raises(Unreadable, match="not an image"):
         asked().get(timeout=1)

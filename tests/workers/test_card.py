@@ -52,7 +52,7 @@ def test_a_sound_card_survives_being_read_and_written(fields: dict[str, Any]) ->
 def test_a_card_cannot_be_changed() -> None:
     card = Card.parse(data())
     with pytest.raises(ValidationError, match="frozen"):
-        card.title = "Another"  # type: ignore[misc]
+        card.title = "Another"
 
 
 def test_name_title_and_type_are_all_that_a_card_needs() -> None:

@@ -24,7 +24,7 @@ CONF = ("broker_transport_options", "task_queues", "task_default_queue")
 @pytest.fixture
 def consumer(redis: RedisProcess) -> Iterator[Any]:
     """As much of Celery's as the step looks at, with its question to Redis sent."""
-    take_from(NAME)
+    take_from(NAME, jobs=False)
     twin = Celery(broker=redis.url, set_as_current=False)
     twin.conf.update({name: app.conf[name] for name in CONF})
     with twin.connection_for_read() as connection:
@@ -46,13 +46,13 @@ def test_a_message_that_is_on_its_way_when_a_worker_stops_is_given_back(
     assert consumer.task_consumer.channel._in_poll
     enqueue_probe(redis.client, NAME)
     assert redis.client.llen(INFERENCE) == 0, "Redis has not handed it out"
-    TakeWhatCanStart.stop(None, consumer)  # type: ignore[arg-type]
+    TakeWhatCanStart.stop(None, consumer)
     assert redis.client.llen(INFERENCE) == 1
 
 
 def test_a_worker_that_nothing_is_sent_to_takes_nothing_any_more(
     redis: RedisProcess, consumer: Any
 ) -> None:
-    TakeWhatCanStart.stop(None, consumer)  # type: ignore[arg-type]
+    TakeWhatCanStart.stop(None, consumer)
     enqueue_probe(redis.client, NAME)
     assert redis.client.llen(INFERENCE) == 1

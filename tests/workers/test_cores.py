@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from workers import cores
-from workers.cores import Share, claim, container_quota, share, usable_cores
+from workers.cores import Share, claim, share, usable_cores
 
 
 @pytest.mark.parametrize(
@@ -49,40 +47,13 @@ def test_a_quota_beyond_the_cores_limits_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("membership", "files", "expected"),
-    [
-        ("0::/", {"cpu.max": "150000 100000"}, 1.5),
-        ("0::/", {"cpu.max": "max 100000"}, None),
-        ("0::/pod/app", {"pod/cpu.max": "200000 100000", "pod/app/cpu.max": "max 100000"}, 2.0),
-        ("0::/pod/app", {"pod/cpu.max": "50000 100000", "pod/app/cpu.max": "100000 100000"}, 0.5),
-        ("3:cpu,cpuacct:/", {"cpu,cpuacct/cpu.cfs_quota_us": "200000"}, 2.0),
-        ("3:cpu:/docker/abc", {"cpu/cpu.cfs_quota_us": "200000"}, 2.0),
-        ("3:cpu:/pod/app", {"cpu/pod/cpu.cfs_quota_us": "300000"}, 3.0),
-        ("3:cpu:/", {"cpu/cpu.cfs_quota_us": "-1"}, None),
-        ("4:cpuset:/\n3:cpu:/\n0::/", {"cpu/cpu.cfs_quota_us": "100000"}, 1.0),
-        ("4:cpuset:/", {}, None),
-    ],
-)
-def test_the_smallest_quota_around_a_process_counts(
-    tmp_path: Path, membership: str, files: dict[str, str], expected: float | None
-) -> None:
-    (tmp_path / "membership").write_text(membership + "\n")
-    for name, text in files.items():
-        file = tmp_path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text + "\n")
-        file.with_name("cpu.cfs_period_us").write_text("100000\n")
-    assert container_quota(tmp_path / "membership", tmp_path) == expected
-
-
-@pytest.mark.parametrize(
     ("quota", "expected"), [(None, 64), (2.0, 2), (2.5, 2), (0.5, 1), (128.0, 64)]
 )
 def test_a_quota_bounds_how_many_cores_are_usable(
     monkeypatch: pytest.MonkeyPatch, quota: float | None, expected: int
 ) -> None:
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: set(range(64)))
-    monkeypatch.setattr(cores, "container_quota", lambda: quota)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(cores, "cpu_quota", lambda: quota)
     assert usable_cores() == expected
 
 

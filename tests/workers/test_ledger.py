@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -462,7 +461,7 @@ def messages(ears: PubSub) -> Iterator[dict[str, Any]]:
             yield message
 
 
-PARTIAL = dataclasses.replace(RESULT, members=2, whole=False, text="得")
+PARTIAL = RESULT._replace(members=2, whole=False, text="得")
 
 
 def test_requests_with_one_image_share_its_execution(desk: Desk) -> None:
@@ -559,7 +558,9 @@ def test_an_image_goes_when_its_answer_is_whole(desk: Desk) -> None:
     assert desk.images() == {}
     assert set(desk.redis.keys()) == {
         key.encode() for key in (WORKERS, COMPLETED, CLAIMED, COUNTS, MEMBERS, BYTES)
-    } | {key.encode() for key in (PARTIAL_QUEUE, desk.key, keys.request(ALGORITHM, UUID))}
+    } | {key.encode() for key in (PARTIAL_QUEUE, desk.key, keys.request(ALGORITHM, UUID))} | {
+        of(NAME, key).encode() for key in (keys.LATELY, keys.TURNS)
+    }
 
 
 @pytest.mark.parametrize("end", ["failed", "dropped"])
@@ -751,7 +752,7 @@ def test_the_share_of_an_image_is_what_is_left_divided_by_those_behind(
     desk: Desk, waiting: int, workers: int, share_ms: int
 ) -> None:
     room = ROOM._replace(messages=1_000, always=1_000)
-    assert share(desk, waiting, workers, room=room) == share_ms  # type: ignore[arg-type]
+    assert share(desk, waiting, workers, room=room) == share_ms
 
 
 def test_the_patient_behind_reckon_with_their_own_time(desk: Desk) -> None:
@@ -774,7 +775,7 @@ def test_an_answer_of_all_takes_the_place_of_one_of_some(desk: Desk) -> None:
     assert desk.result() == PARTIAL
     desk.finish(RESULT)
     assert desk.result() == RESULT
-    desk.finish(dataclasses.replace(RESULT, text="another"))
+    desk.finish(RESULT._replace(text="another"))
     assert desk.result() == RESULT
 
 
@@ -949,3 +950,26 @@ def test_a_patient_caller_moves_all_the_clocks() -> None:
     assert Deadlines.after(
         0, due_in_ms=20_000, wait_ms=30_000, useful_for_ms=3_000, drop_after_ms=10_000
     ) == (20_000, 30_000, 30_000, 30_000)
+
+
+def test_while_callers_wait_one_turn_in_so_many_is_a_jobs(desk: Desk) -> None:
+    desk.redis.lpush(of(NAME, keys.SLICES), *["slice"] * 3)
+    turns = []
+    for number in range(26):
+        desk.arrive(f"uuid-{number}")
+        desk.arrive(f"behind-{number}")
+    for _ in range(26):
+        if desk.redis.lindex(INFERENCE, -1) == b"slice":
+            turns.append(desk.redis.rpop(INFERENCE))
+        desk.pick_up()
+        turns.append(b"caller")
+    # Of a hundred eight are, which is one in twelve.
+    assert [at for at, turn in enumerate(turns) if turn == b"slice"] == [12, 25]
+
+
+def test_while_nobody_waits_no_slice_is_put_before_callers(desk: Desk) -> None:
+    desk.redis.lpush(of(NAME, keys.SLICES), "slice")
+    for number in range(13):
+        desk.arrive(f"uuid-{number}")
+        desk.pick_up()
+    assert desk.redis.llen(of(NAME, keys.SLICES)) == 1

@@ -6,19 +6,28 @@ import json
 from typing import Any
 
 import pytest
-from kombu import Connection
+from kombu.connection import Connection
 
 from tests.redis_process import RedisProcess
 from workers import tasks
 from workers.celery import app, take_from
 from workers.contract import keys
 from workers.contract.keys import VERSION, of
-from workers.contract.message import PROBE_TASK, READ_TASK, enqueue_probe, read_message
+from workers.contract.message import (
+    PROBE_TASK,
+    READ_TASK,
+    SLICE_TASK,
+    enqueue_probe,
+    read_message,
+    slice_message,
+)
 from workers.contract.result import Outcome, Result
 from workers.process import process
 
 NAME = "bundle/1"
-INFERENCE, LATE, PARTIAL = (of(NAME, key) for key in (keys.INFERENCE, keys.LATE, keys.PARTIAL))
+INFERENCE, LATE, PARTIAL, SLICES = (
+    of(NAME, key) for key in (keys.INFERENCE, keys.LATE, keys.PARTIAL, keys.SLICES)
+)
 MESSAGE = of(NAME, read_message("a-uuid", "abc123"))
 
 
@@ -30,7 +39,7 @@ def messages(redis: RedisProcess) -> list[dict[str, Any]]:
 def test_the_envelope_is_the_one_that_kombu_writes(redis: RedisProcess) -> None:
     ours = json.loads(MESSAGE)
     body = json.loads(ours["body"])
-    take_from(NAME)
+    take_from(NAME, jobs=True)
     options = {"body_encoding": "utf-8", "priority_steps": [0]}
     with Connection(redis.url, transport_options=options) as connection:
         app.send_task(
@@ -66,7 +75,15 @@ def test_probes_have_an_id_each(redis: RedisProcess) -> None:
 
 
 def test_queues_are_taken_from_in_the_order_of_their_names() -> None:
-    assert sorted((PARTIAL, LATE, INFERENCE)) == [INFERENCE, LATE, PARTIAL]
+    assert sorted((SLICES, PARTIAL, LATE, INFERENCE)) == [INFERENCE, LATE, PARTIAL, SLICES]
+
+
+def test_a_slice_is_found_by_its_job_and_given_back_to_its_queue() -> None:
+    message = json.loads(slice_message(NAME, "a-job", "abc123"))
+    assert message["headers"]["id"] == "a-job.abc123"
+    assert message["headers"]["task"] == SLICE_TASK
+    assert json.loads(message["body"])[1] == {"job": "a-job", "ticket": "abc123"}
+    assert message["properties"]["delivery_info"]["routing_key"] == SLICES
 
 
 def test_versions_of_the_contract_do_not_meet() -> None:
@@ -86,7 +103,7 @@ def test_a_message_may_say_more_than_is_known_here(monkeypatch: pytest.MonkeyPat
     told: list[tuple[str, str]] = []
 
     class Reader:
-        def read(self, uuid: str, ticket: str) -> None:
+        def read(self, uuid: str, ticket: str, _trace: str) -> None:
             told.append((uuid, ticket))
 
     monkeypatch.setattr(process, "reader", Reader(), raising=False)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from redis import RedisError
 
-from model.ensemble import Reading
+from model.ensemble import Alternative, Reading
 from workers.contract.line import Permission, Turn
-from workers.contract.result import Outcome, Result
+from workers.contract.result import Alternative as Told
+from workers.contract.result import Outcome, Result, Stop
 from workers.reader import Reader
 from workers.scheduler import Pace, Scheduler
+from workers.traces import Traces
 
 MEMBERS, NOW_MS = 5, 1_700_000_000_000
+UNTRACED = Traces("")
 
 
 class OneLine:
@@ -25,6 +30,7 @@ class OneLine:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.stored: list[Result] = []
+        self.shown: list[tuple[Any, ...]] = []
         self.away = False
 
     def start(self, *_: Any) -> Turn:
@@ -41,16 +47,19 @@ class OneLine:
 
 def five_members(_: bytes) -> Iterator[Reading]:
     for asked in range(1, MEMBERS + 1):
-        yield Reading("德", 0.9, asked, asked == MEMBERS)
+        others = partial(tuple, (Alternative("得", 0.012345), Alternative("很", 0.0)))
+        yield Reading("德", 0.98 + asked / 1_000, asked, asked == MEMBERS, others=others)
 
 
 def read(line: OneLine, readings: Callable[[bytes], Iterator[Reading]] = five_members) -> Any:
     ensemble: Any = SimpleNamespace(
-        readings=readings, size=MEMBERS, bundle=SimpleNamespace(id="handwriting/1")
+        readings=readings, size=MEMBERS, bundle=SimpleNamespace(id="handwriting/1", digest="d1")
     )
-    heartbeat: Any = SimpleNamespace(holding=lambda *_: nullcontext())
+    heartbeat: Any = SimpleNamespace(holding=lambda *_: nullcontext(), shadow=None, worker="host:1")
     pace = Pace(1_000)
-    parts: Any = (line, heartbeat, Scheduler(pace, lambda: NOW_MS), pace, lambda: NOW_MS)
+    along: Any = SimpleNamespace(show=lambda _, *what: line.shown.append(what))
+    scheduler = Scheduler(pace, lambda: NOW_MS)
+    parts: Any = (line, heartbeat, scheduler, pace, lambda: NOW_MS, along, UNTRACED)
     return Reader(ensemble, *parts).read("a-uuid", "a ticket")
 
 
@@ -62,7 +71,14 @@ def turn(permission: Permission, answer_in_ms: int = 900) -> Turn:
 def test_what_may_be_read_is_read_whole(permission: Permission) -> None:
     line = OneLine(turn(permission))
     assert read(line)["members"] == "5/5"
-    assert [(result.text, result.whole) for result in line.stored] == [("德", True)]
+    (result,) = line.stored
+    assert (result.text, result.whole, result.stopped) == ("德", True, Stop.ALL)
+    assert (result.worker, result.digest, result.ended_ms) == ("host:1", "d1", NOW_MS)
+    # What nobody was answered by now is no traffic to compare with.
+    shown = [(uuid, image, answer) for uuid, image, answer, _ in line.shown]
+    assert shown == [("a-uuid", b"image", "德")] * (permission is Permission.RUN)
+    assert line.stored[0].confidence == 0.985
+    assert line.stored[0].alternatives == (Told("得", 0.0123), Told("很", 0.0))
 
 
 @pytest.mark.parametrize("permission", ["finished", "running", "late", "dropped", "gone"])
@@ -74,12 +90,14 @@ def test_what_may_not_be_read_is_not(permission: str) -> None:
 
 @pytest.mark.parametrize("trouble", [MemoryError(), RuntimeError(), OSError()])
 def test_a_passing_trouble_is_no_verdict_on_the_image(trouble: Exception) -> None:
-    def readings(_: bytes) -> Iterator[Reading]:
+    def readings(image: bytes) -> Iterator[Reading]:
+        yield next(five_members(image))
         raise trouble
 
     line = OneLine(turn(Permission.RUN))
     read(line, readings)
     assert [result.outcome for result in line.stored] == [Outcome.FAILED]
+    assert line.stored[0].alternatives is None
 
 
 def test_a_failed_completion_leaves_the_answer_that_stands() -> None:
@@ -91,6 +109,37 @@ def test_a_failed_completion_leaves_the_answer_that_stands() -> None:
     assert line.stored == []
 
 
+def test_a_sheet_is_read_as_far_as_its_caller_waits_and_told_what_was_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given steps that each cost a tenth of a member, and time for half of a member's."""
+    now_ms = NOW_MS
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: 0)
+
+    def steps(_: bytes) -> Iterator[Reading]:
+        nonlocal now_ms
+        for step in range(20):
+            read, now_ms = {"read": step}, now_ms + 100
+            yield Reading("?" * step, 0.9, 0, False, next_share=0.1, output=read)
+
+    line = OneLine(turn(Permission.RUN, answer_in_ms=1_035))
+    ensemble: Any = SimpleNamespace(
+        readings=steps, size=MEMBERS, bundle=SimpleNamespace(id="sheet/1", digest="0" * 64)
+    )
+    heartbeat: Any = SimpleNamespace(holding=lambda *_: nullcontext(), shadow=None, worker="host:1")
+    pace = Pace(1_000_000)
+    along: Any = SimpleNamespace(show=lambda *_: None)
+    scheduler = Scheduler(pace, lambda: NOW_MS)
+    parts: Any = (line, heartbeat, scheduler, pace, lambda: now_ms, along, UNTRACED)
+    Reader(ensemble, *parts).read("a-uuid", "a ticket")
+
+    (result,) = line.stored
+    assert (result.whole, result.members) == (False, 0)
+    assert result.output == {"read": 9}
+    assert Result.from_json(result.to_json()) == result
+    assert pace.member_us == 1_000_000
+
+
 def test_redis_away_while_computing_is_no_failure_of_the_engine() -> None:
     """Given an answer for the record, which asks Redis between members whether others wait."""
     line = OneLine(turn(Permission.RUN, answer_in_ms=0))
@@ -98,3 +147,13 @@ def test_redis_away_while_computing_is_no_failure_of_the_engine() -> None:
     read(line)
     assert [(result.outcome, result.members) for result in line.stored] == [(Outcome.ANSWERED, 1)]
     assert not line.stored[0].whole
+    assert line.stored[0].stopped is Stop.LINE
+
+
+def test_an_answer_that_is_settled_says_so() -> None:
+    def readings(_: bytes) -> Iterator[Reading]:
+        yield Reading("德", 0.9, 1, True)
+
+    line = OneLine(turn(Permission.RUN))
+    read(line, readings)
+    assert [(result.members, result.stopped) for result in line.stored] == [(1, Stop.SETTLED)]

@@ -154,3 +154,14 @@ def test_a_full_redis_still_takes_heartbeats(redis: RedisProcess) -> None:
     finally:
         redis.client.config_set("maxmemory", 0)
     assert watch.status().ready
+
+
+def test_workers_of_another_version_stand_beside(watch: Watch, any_redis: AnyRedis) -> None:
+    watch.beat("host:1")
+    assert watch.readiness.overview().beside == []
+    settings = QueueSettings()
+    next_line = Line("bundle/2", any_redis.client, settings, redis_clock=lambda: watch.now_ms)
+    next_line.beat("host:2", Rate(100, 200), takes_default=True)
+    overview = watch.readiness.overview()
+    assert overview.statuses["bundle"].line == NAME
+    assert [(status.line, status.workers) for status in overview.beside] == [("bundle/2", 1)]

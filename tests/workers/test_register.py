@@ -94,6 +94,16 @@ def test_a_version_that_could_not_serve_is_not_promoted(
     assert not world.redis.exists(keys.PROMOTED)
 
 
+def test_where_memory_is_short_fewer_workers_may_take_over_when_they_are_told_to(
+    world: World,
+) -> None:
+    with pytest.raises(NotPromoted, match="no worker of handwriting/2 lives"):
+        world.register.promote(NEW, fewer=True)
+    world.beat(NEW, 1)
+    assert world.register.promote(NEW, fewer=True) == OLD
+    assert world.active() == NEW
+
+
 def test_an_active_version_can_be_pinned_once(world: World) -> None:
     assert world.register.promote(OLD) == OLD
     with pytest.raises(NotPromoted, match="active already"):
@@ -125,7 +135,9 @@ def test_all_versions_are_told_until_a_minute_after_their_last_worker(world: Wor
 def test_the_commands_say_what_they_did_and_what_they_did_not(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(command_line, "impatient", lambda *_: world.redis)
     monkeypatch.setattr(command_line, "Register", lambda *_: world.register)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
 
     def run(*words: str) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["python -m workers", *words])

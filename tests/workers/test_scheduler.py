@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from workers.contract.line import Permission, Turn
+from workers.contract.result import Stop
 from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
 
 NOW_MS, BACKLOG_MS = 1_700_000_000_000, 600
@@ -146,6 +147,23 @@ def test_what_a_byte_costs_is_learnt_from_large_images_alone(bench: Bench) -> No
 def test_one_hiccup_is_not_believed(bench: Bench) -> None:
     bench.pace.learn_member(100_000)
     assert bench.members_asked(waiting=0) == 5
+
+
+@pytest.mark.parametrize(
+    ("wait_ms", "share_ms", "waiting", "bound"),
+    [
+        (900, 0, 0, Stop.TIME),
+        (900, 100, 3, Stop.LINE),
+        (100, 900, 3, Stop.TIME),
+        (10, 900, 3, Stop.LINE),
+    ],
+)
+def test_it_is_known_what_ends_an_allowance(
+    bench: Bench, wait_ms: int, share_ms: int, waiting: int, bound: Stop
+) -> None:
+    """The last one is late for its caller, so that it goes on while nobody waits."""
+    turn = Turn(Permission.RUN, b"", 0, bench.clock() + wait_ms, share_ms, waiting)
+    assert bench.scheduler.allowance(turn).bound is bound
 
 
 def test_without_a_clock_members_run_while_nobody_waits() -> None:

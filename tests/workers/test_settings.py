@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from model.manifest import Manifest
+from tests.model.graphs import FACTS
+from tests.model.test_sheet import NO_FILE, RULES
 from workers.contract.address import Address
 from workers.contract.settings import QueueSettings
 from workers.settings import WorkerSettings
@@ -39,7 +42,7 @@ def test_settings_come_from_the_environment_and_cannot_change(
     settings = WorkerSettings()
     assert settings.lease_ms == 1_500
     with pytest.raises(ValidationError, match="frozen"):
-        settings.lease_ms = 1  # type: ignore[misc]
+        settings.lease_ms = 1
 
 
 @pytest.mark.parametrize(("name", "value"), [("LEASE_MS", "soon"), ("ENGINE", "steam")])
@@ -56,3 +59,17 @@ def test_connecting_is_tried_for_a_quarter_of_the_time_out() -> None:
         "socket_timeout": 1.0,
         "socket_connect_timeout": 0.25,
     }
+
+
+def test_a_task_gets_what_its_bundle_needs_where_the_setting_is_less() -> None:
+    facts = {
+        **FACTS,
+        "members": [{"name": "one", "graph": NO_FILE}],
+        "golden": [{"image": NO_FILE, "answer": "紅"}],
+    }
+    settings = WorkerSettings(task_limit_ms=10_000, task_memory_bytes=400_000_000)
+
+    granted = settings.granting(Manifest.model_validate({**facts, "sheet": RULES}))
+
+    assert (granted.task_limit_ms, granted.task_memory_bytes) == (60_000, 400_000_000)
+    assert settings.granting(Manifest.model_validate(facts)) == settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
@@ -78,7 +77,7 @@ def test_a_result_of_the_line_that_was_left_is_not_filed_in_the_other_one(desk: 
     message = json.loads(desk.redis.rpop(of(NEXT, keys.INFERENCE)))
     ticket = json.loads(message["body"])[1]["ticket"]
     assert next_line(desk).start("old", ticket, 0, 0).permission is Permission.RUN
-    answer = dataclasses.replace(RESULT, bundle=NEXT)
+    answer = RESULT._replace(bundle=NEXT)
     next_line(desk).finish("old", ticket, answer)
     assert desk.ledger.result(ALGORITHM, "old") == answer
 

@@ -7,14 +7,15 @@ So neither of them reads ours.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 _PORT = 6379
+_SENTINEL_PORT = 26379
 _SOCKET_SCHEMES = ("unix", "redis+socket")
-_SCHEMES = ("redis", "rediss", *_SOCKET_SCHEMES)
+_SCHEMES = ("redis", "rediss", "sentinel", *_SOCKET_SCHEMES)
 
 # Names of options are those of redis-py, which Celery has too; for their values each has its own.
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -27,14 +28,31 @@ _VERIFY = {
 _CHECK_HOSTNAME = {"true": True, "false": False}
 _DB_OPTIONS = ("db", "virtual_host")
 _TLS_OPTIONS = (*_FILES, "ssl_cert_reqs", "ssl_check_hostname")
+_SENTINEL_OPTIONS = ("master_name", "sentinel_password")
+_OPTIONS = {
+    scheme: (*_DB_OPTIONS, *{"rediss": _TLS_OPTIONS, "sentinel": _SENTINEL_OPTIONS}.get(scheme, ()))
+    for scheme in _SCHEMES
+}
+
+
+class Sentinels(NamedTuple):
+    """Who knows which Redis is the master: their hosts and ports, and what they call it."""
+
+    addresses: tuple[tuple[str, int], ...]
+    master_name: str = "mymaster"
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return f"Sentinels({self.addresses!r}, {self.master_name!r})"
 
 
 @dataclass(frozen=True)
 class Address:
     """Where Redis is, and as whom and how to connect to it.
 
-    Either ``socket``, a path, or ``host`` and ``port`` count. ``tls`` holds the options of
-    encryption, under the names that redis-py and Celery share; without them nothing is encrypted.
+    Either ``sentinels``, or ``socket``, a path, or ``host`` and ``port`` count. ``tls`` holds the
+    options of encryption, under the names that redis-py and Celery share; without them nothing is
+    encrypted. ``username``, ``password`` and ``db`` are those of Redis itself.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +62,7 @@ class Address:
     username: str = ""
     password: str = field(default="", repr=False)
     tls: dict[str, Any] | None = None
+    sentinels: Sentinels | None = None
 
     @classmethod
     def parse(cls, url: str, password: str = "") -> Address:
@@ -52,25 +71,18 @@ class Address:
         Raises:
             ValueError: what is wrong with it, in one line that gives no password away.
         """
+        if url.startswith("sentinel://"):
+            return _behind_sentinels(url, password)
         parts, port = _split(url)
         local = parts.scheme in _SOCKET_SCHEMES
-        allowed = (*_DB_OPTIONS, *(_TLS_OPTIONS if parts.scheme == "rediss" else ()))
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        for name in options:
-            if name not in allowed:
-                raise ValueError(
-                    f"has the option {name}; {parts.scheme}:// takes {', '.join(allowed)}"
-                )
+        options = _options(parts)
         if local and (parts.hostname or not parts.path.strip("/")):
             raise ValueError(f"must be {parts.scheme}:///path/of/the/socket")
-        dbs = {options[name] for name in _DB_OPTIONS if name in options}
-        if not local and parts.path.strip("/"):
-            dbs.add(unquote(parts.path).strip("/"))
         return cls(
             host=unquote(parts.hostname or cls.host),
             port=port,
             socket=unquote(parts.path) if local else "",
-            db=_number(dbs or {"0"}),
+            db=_db(parts, options, local=local),
             username=unquote(parts.username or ""),
             password=unquote(parts.password or "") or password,
             tls=_tls(options) if parts.scheme == "rediss" else None,
@@ -83,18 +95,69 @@ class Address:
         if self.password:
             user += f":{quote(self.password, safe='')}"
         user += "@" if user else ""
+        if self.sentinels:
+            return ";".join(
+                f"sentinel://{user}{_host(host)}:{port}/{self.db}"
+                for host, port in self.sentinels.addresses
+            )
         if self.socket:
             return f"redis+socket://{user}{quote(self.socket)}?virtual_host={self.db}"
-        host = quote(self.host, safe=":")
-        host = f"[{host}]" if ":" in host else host
-        return f"{'rediss' if self.tls else 'redis'}://{user}{host}:{self.port}/{self.db}"
+        scheme = "rediss" if self.tls else "redis"
+        return f"{scheme}://{user}{_host(self.host)}:{self.port}/{self.db}"
 
 
-def _split(url: str) -> tuple[SplitResult, int]:
+def _behind_sentinels(urls: str, password: str) -> Address:
+    """As kombu writes it: a URL for each sentinel, with ``;`` between them.
+
+    User, password, database and options may stand in any of them, and are those of all.
+    """
+    found, addresses, dbs, options = Address(password=password), [], set[int](), dict[str, str]()
+    for url in urls.split(";"):
+        parts, port = _split(url.strip(), _SENTINEL_PORT)
+        if parts.scheme != "sentinel" or not parts.hostname:
+            raise ValueError(
+                "must be sentinel://HOST:PORT;sentinel://HOST:PORT/DB?master_name=NAME"
+            )
+        addresses.append((unquote(parts.hostname), port))
+        own = _options(parts)
+        if parts.path.strip("/") or any(name in own for name in _DB_OPTIONS):
+            dbs.add(_db(parts, own, local=False))
+        options |= own
+        if parts.username or parts.password:
+            found = replace(
+                found,
+                username=unquote(parts.username or ""),
+                password=unquote(parts.password or "") or password,
+            )
+    if len(dbs) > 1:
+        raise ValueError(f"names several databases: {', '.join(map(str, sorted(dbs)))}")
+    sentinels = Sentinels(
+        tuple(addresses),
+        options.get("master_name") or Sentinels._field_defaults["master_name"],
+        options.get("sentinel_password", ""),
+    )
+    return replace(found, db=dbs.pop() if dbs else 0, sentinels=sentinels)
+
+
+def _host(host: str) -> str:
+    host = quote(host, safe=":")
+    return f"[{host}]" if ":" in host else host
+
+
+def _options(parts: SplitResult) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    allowed = _OPTIONS[parts.scheme]
+    for name in options:
+        if name not in allowed:
+            raise ValueError(f"has the option {name}; {parts.scheme}:// takes {', '.join(allowed)}")
+    return options
+
+
+def _split(url: str, default_port: int = _PORT) -> tuple[SplitResult, int]:
     """The parts and the port. Python's own errors would show pieces of a password."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORT
+        port = parts.port or default_port
     except ValueError:
         raise ValueError(
             "cannot be read; in a user's name or a password, / ? # @ : and [ are written "
@@ -107,8 +170,12 @@ def _split(url: str) -> tuple[SplitResult, int]:
     return parts, port
 
 
-def _number(dbs: set[str]) -> int:
+def _db(parts: SplitResult, options: dict[str, str], *, local: bool) -> int:
     """The number of the database, said once or several times over."""
+    dbs = {options[name] for name in _DB_OPTIONS if name in options}
+    if not local and parts.path.strip("/"):
+        dbs.add(unquote(parts.path).strip("/"))
+    dbs = dbs or {"0"}
     if len(dbs) > 1:
         raise ValueError(f"names several databases: {', '.join(sorted(dbs))}")
     (db,) = dbs

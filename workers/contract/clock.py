@@ -15,6 +15,11 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def steady_clock_ms() -> int:
+    """For spans within one process, whatever is done to the time of day."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class Deadlines(NamedTuple):
     """When an answer is due, until when it is on time, still useful, possibly wanted at all.
 

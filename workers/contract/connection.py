@@ -19,8 +19,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
-from workers.contract.address import Address
+from workers.contract.address import Address, Sentinels
 from workers.contract.refusal import Refusal
 from workers.contract.settings import QueueSettings
 
@@ -30,6 +31,9 @@ _CONNECTIONS = 16
 # A finished answer waits this long for a Redis that restarts, rather than being computed again.
 _RETRY_EVERY_S = 0.1
 _RETRIES = 100
+
+# Of the time for a connection, each sentinel that is silent takes a fourth.
+_SENTINELS_SHARE = 4
 
 _Reply = TypeVar("_Reply")
 
@@ -52,7 +56,7 @@ def impatient(
     """
     timeout_s = timeout_ms / 1000
     pool = BlockingConnectionPool(
-        **_parameters(settings.redis_address),
+        **_parameters(settings.redis_address, timeout_ms),
         max_connections=_CONNECTIONS,
         timeout=None,
         queue_class=queue_class,
@@ -67,7 +71,7 @@ def impatient(
 def patient(settings: QueueSettings) -> Redis:
     """A client that outlives a restart of Redis."""
     pool = ConnectionPool(
-        **_parameters(settings.redis_address) | settings.redis_timeouts,
+        **_parameters(settings.redis_address, settings.redis_timeout_ms) | settings.redis_timeouts,
         retry=_Redial(
             ConstantBackoff(_RETRY_EVERY_S), _RETRIES, (RedisConnectionError, RedisTimeoutError)
         ),
@@ -75,13 +79,37 @@ def patient(settings: QueueSettings) -> Redis:
     return Redis(connection_pool=pool)
 
 
-def _parameters(address: Address) -> dict[str, Any]:
+def sentinel_parameters(sentinels: Sentinels, timeout_ms: int) -> dict[str, Any]:
+    """For connections to the sentinels, of redis-py here and in kombu.
+
+    One that is away takes a part of the time alone: the next one knows the master as well.
+    """
+    timeout_s = timeout_ms / _SENTINELS_SHARE / 1000
+    return {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+        "password": sentinels.password or None,
+    }
+
+
+def _parameters(address: Address, timeout_ms: int) -> dict[str, Any]:
     """For the pools of redis-py, whatever the kind of connection."""
     common = {
         "db": address.db,
         "username": address.username or None,
         "password": address.password or None,
     }
+    if address.sentinels:
+        return {
+            "connection_class": _MasterConnection,
+            "sentinel": Sentinel(
+                address.sentinels.addresses,
+                sentinel_kwargs=sentinel_parameters(address.sentinels, timeout_ms),
+            ),
+            "master_name": address.sentinels.master_name,
+            **common,
+        }
     if address.socket:
         return {
             "connection_class": UnixDomainSocketConnection,
@@ -95,6 +123,22 @@ def _parameters(address: Address) -> dict[str, Any]:
         **(address.tls or {}),
         **common,
     }
+
+
+class _MasterConnection(Connection):
+    """Asks the sentinels whenever it connects.
+
+    redis-py's own asks them only at first, and then tries again and again where the master was.
+    """
+
+    def __init__(self, *, sentinel: Sentinel, master_name: str, **parameters: Any) -> None:
+        self._sentinel = sentinel
+        self._master_name = master_name
+        super().__init__(**parameters)
+
+    def _connect(self) -> Any:
+        self.host, self.port = self._sentinel.discover_master(self._master_name)
+        return super()._connect()
 
 
 class _Redial(Retry):

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from workers.contract import keys
+from workers.contract.account import Charge, Standing
 from workers.contract.clock import Clock, Deadlines, wall_clock_ms
 from workers.contract.message import read_message
 from workers.contract.result import Result
@@ -32,7 +33,10 @@ _READY_AGAIN_MS = 250
 
 
 class Verdict(StrEnum):
-    """What an arriving request is. IMAGE: that shows when the image is sent along."""
+    """What an arriving request is. IMAGE: that shows when the image is sent along.
+
+    LIMITED and EXCEEDED: its account is over its rate, or its units of the month.
+    """
 
     KEPT = "kept"
     JOINED = "joined"
@@ -42,6 +46,8 @@ class Verdict(StrEnum):
     EXHAUSTED = "exhausted"
     FULL = "full"
     IMAGE = "image"
+    LIMITED = "limited"
+    EXCEEDED = "exceeded"
 
 
 class Admission(NamedTuple):
@@ -49,7 +55,8 @@ class Admission(NamedTuple):
 
     ``result`` comes with KEPT, ``look_again_ms`` (an absolute time) and ``line`` with JOINED and
     ENQUEUED, ``before`` with FULL: so many messages. ``image_wanted``: it would have helped to send
-    it.
+    it. ``standing``: that of the account, if one is charged, with what is taken, LIMITED and
+    EXCEEDED.
     """
 
     verdict: Verdict
@@ -58,6 +65,7 @@ class Admission(NamedTuple):
     line: str = ""
     before: int = 0
     image_wanted: bool = False
+    standing: Standing | None = None
 
 
 class Room(NamedTuple):
@@ -118,7 +126,7 @@ class Ledger:
         self._redis = redis
         self._settings = settings
         self._clock = clock
-        self._admit = Scripts(redis, settings.lease_ms, redis_clock).load("admit")
+        self._admit = Scripts(redis, settings.lease_ms, redis_clock).load("admit", "account")
 
     def admit(
         self,
@@ -131,6 +139,8 @@ class Ledger:
         room: Room,
         image: bytes | None,
         size: int,
+        trace: str = "",
+        charge: Charge | None = None,
     ) -> Admission:
         """A front asks what a request is; a new one is put in line in the same step.
 
@@ -146,6 +156,8 @@ class Ledger:
             room: how much may go before it.
             image: the file. None: it is only sent when the verdict wants it.
             size: of the image, in bytes.
+            trace: the ``traceparent`` of this copy, if it is traced.
+            charge: what is to be charged to whom, while there are accounts.
         """
         settings = self._settings
         now_ms = self._clock()
@@ -155,7 +167,7 @@ class Ledger:
             fingerprint,
             subject,
             front,
-            read_message(uuid, secrets.token_hex(8)),
+            read_message(uuid, secrets.token_hex(8), trace),
             image or b"",
             int(image is not None),
             size,
@@ -169,19 +181,34 @@ class Ledger:
             room.always,
             room.message_us,
             room.byte_ns,
+            *(charge or ()),
         )
+        standing = None
+        if detail and isinstance(detail[-1], list):
+            units, level_ms, again_ms, used = detail.pop()
+            standing = Standing(float(units), level_ms, again_ms, float(used))
         match Verdict(verdict.decode()):
             case Verdict.KEPT:
                 text, wanted = detail
                 result = Result.from_json(text)
-                return Admission(Verdict.KEPT, result=result, image_wanted=bool(wanted))
+                return Admission(
+                    Verdict.KEPT, result=result, image_wanted=bool(wanted), standing=standing
+                )
             case Verdict.JOINED:
                 in_ms, line = detail
-                return Admission(Verdict.JOINED, look_again_ms=now_ms + in_ms, line=line.decode())
+                return Admission(
+                    Verdict.JOINED,
+                    look_again_ms=now_ms + in_ms,
+                    line=line.decode(),
+                    standing=standing,
+                )
             case Verdict.ENQUEUED:
                 look_again_ms = now_ms + settings.lease_ms
                 return Admission(
-                    Verdict.ENQUEUED, look_again_ms=look_again_ms, line=detail[0].decode()
+                    Verdict.ENQUEUED,
+                    look_again_ms=look_again_ms,
+                    line=detail[0].decode(),
+                    standing=standing,
                 )
             case Verdict.IMAGE:
                 return Admission(Verdict.IMAGE, image_wanted=True)
@@ -190,7 +217,7 @@ class Ledger:
                     Verdict.FULL, look_again_ms=now_ms + _READY_AGAIN_MS, before=detail[0]
                 )
             case refusal:
-                return Admission(refusal, look_again_ms=now_ms + _READY_AGAIN_MS)
+                return Admission(refusal, look_again_ms=now_ms + _READY_AGAIN_MS, standing=standing)
 
     def known(self, requests: Sequence[Name]) -> set[Name]:
         """Those of the requests for which something is kept or under way."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -17,6 +17,8 @@ from workers.contract.clock import Clock, wall_clock_ms
 from workers.contract.result import Outcome, Result
 from workers.contract.scripts import Scripts
 from workers.contract.settings import QueueSettings
+from workers.contract.shadow import Assignment
+from workers.contract.waiting import waiting
 
 _FORGET_WORKERS_AFTER_MS = 60_000
 
@@ -88,28 +90,45 @@ class Line:
             scripts.load, ("start", "renew", "finish", "abandon", "beat", "probed")
         )
 
-    def beat(self, worker: str, rate: Rate, *, takes_default: bool) -> None:
+    def beat(
+        self,
+        worker: str,
+        rate: Rate,
+        *,
+        takes_default: bool,
+        resident_bytes: int = 0,
+        digest: str = "",
+    ) -> Assignment | None:
         """A worker process has the line's bundle loaded and lives.
 
         Args:
             worker: its name.
             rate: its own.
             takes_default: it serves also those who name no algorithm, where nobody else does.
+            resident_bytes: the memory that it has in use.
+            digest: of its bundle.
+
+        Returns:
+            Whom to show what was answered, if anybody.
         """
-        self._beat(
+        assignment = self._beat(
             self.name,
             worker,
             str(rate),
             _FORGET_WORKERS_AFTER_MS,
             keys.algorithm_of(self.name),
             int(takes_default),
+            resident_bytes,
+            digest,
         )
+        return Assignment.parse(assignment) if assignment else None
 
     def leave(self, worker: str) -> None:
         """A worker process stops, in order."""
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.zrem(keys.of(self.name, keys.WORKERS), worker)
             pipeline.hdel(keys.of(self.name, keys.RATES), worker)
+            pipeline.hdel(keys.of(self.name, keys.MEMORY), worker)
             pipeline.execute()
 
     def probed(self) -> None:
@@ -131,6 +150,7 @@ class Line:
             least_us,
             byte_ns,
             self._settings.max_queue,
+            100 // self._settings.jobs_floor if self._settings.jobs_floor else 0,
         )
         match Permission(permission.decode()):
             case Permission.RUN:
@@ -141,12 +161,15 @@ class Line:
             case refusal_or_complete:
                 return Turn(refusal_or_complete, *turn)
 
+    def kept(self, subject: str) -> Result | None:
+        """What was read in an image before, of all members that matter."""
+        reply: Any = self._redis.hmget(keys.entry(self.name, subject), "result", "partial")
+        result, partial = reply
+        return Result.from_json(result) if result and not partial else None
+
     def waiting(self) -> int:
         """How many requests wait for a worker."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.llen(keys.of(self.name, keys.INFERENCE))
-            pipeline.zcard(keys.of(self.name, keys.LINE))
-            return sum(pipeline.execute())
+        return waiting(self._redis, self.name)
 
     def renew(self, uuid: str, ticket: str) -> None:
         """A worker that still computes extends its lease."""

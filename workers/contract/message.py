@@ -17,25 +17,30 @@ from uuid import uuid4
 
 from redis import Redis
 
-from workers.contract.keys import INFERENCE, of
+from workers.contract.keys import INFERENCE, PARTIAL, SLICES, of
 
 READ_TASK: Final = "workers.read"
 PROBE_TASK: Final = "workers.probe"
+SHADOW_TASK: Final = "workers.shadow"
+SLICE_TASK: Final = "workers.slice"
+SKETCH_TASK: Final = "workers.sketch"
 
 # They stand for what differs between two messages of one task, and are valid within JSON.
-_ID, _TICKET = "<id>", "<ticket>"
+_ID, _TICKET, _JOB, _TRACE = "<id>", "<ticket>", "<job>", "<trace>"
 
 
-def read_message(uuid: str, ticket: str) -> str:
+def read_message(uuid: str, ticket: str, trace: str = "") -> str:
     """Asks to read the image of this uuid. ``ticket``, hexadecimal, tells messages of it apart.
 
-    Its queue is that of ``keys.INFERENCE``, for admit.lua to put the line in.
+    Its queue is that of ``keys.INFERENCE``, for admit.lua to put the line in. ``trace``: the
+    ``traceparent`` of a request that is traced, as a header, which workers that know none ignore.
 
     Never with ``expires``, and never followed by ``revoke``: either makes worker processes
     discard every later message of that id for three hours, and callers do re-send.
     """
     quoted = json.dumps(uuid)[1:-1]
-    return _template(READ_TASK, ticket=_TICKET).replace(_TICKET, ticket).replace(_ID, quoted)
+    template = _template(READ_TASK, traced=bool(trace), ticket=_TICKET).replace(_TRACE, trace)
+    return template.replace(_TICKET, ticket).replace(_ID, quoted)
 
 
 def enqueue_probe(redis: Redis, line: str) -> None:
@@ -48,8 +53,35 @@ def enqueue_probe(redis: Redis, line: str) -> None:
     redis.lpush(of(line, INFERENCE), of(line, probe))
 
 
+def enqueue_sketch(redis: Redis, line: str, ticket: str) -> None:
+    """Have a worker draw what was ordered under this ticket, behind the few that are next.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    message = _template(SKETCH_TASK, ticket=_TICKET).replace(_TICKET, ticket)
+    redis.lpush(of(line, INFERENCE), of(line, message.replace(_ID, uuid4().hex)))
+
+
+def enqueue_shadow(redis: Redis, line: str, ticket: str) -> None:
+    """Have a line read what was shown to it under this ticket, when it has nothing else to do.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    message = _template(SHADOW_TASK, ticket=_TICKET).replace(_TICKET, ticket)
+    redis.lpush(of(line, PARTIAL), of(line, message.replace(_ID, uuid4().hex)))
+
+
+def slice_message(line: str, job: str, ticket: str) -> str:
+    """Asks to work on a job for a moment. People find its slices in Flower by the job's id."""
+    template = _template(SLICE_TASK, SLICES, job=_JOB, ticket=_TICKET)
+    message = template.replace(_ID, f"{job}.{ticket}").replace(_JOB, job).replace(_TICKET, ticket)
+    return of(line, message)
+
+
 @lru_cache
-def _template(name: str, **fields: str) -> str:
+def _template(name: str, queue: str = INFERENCE, *, traced: bool = False, **fields: str) -> str:
     """All that two messages of one task have in common."""
     headers: dict[str, Any] = {
         "lang": "py",
@@ -67,13 +99,14 @@ def _template(name: str, **fields: str) -> str:
         "replaced_task_nesting": 0,
         "stamped_headers": None,
         "stamps": {},
+        **({"traceparent": _TRACE} if traced else {}),
     }
     follow_ups = dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))
     properties = {
         "correlation_id": _ID,
         "reply_to": "",
         "delivery_mode": 2,
-        "delivery_info": {"exchange": "", "routing_key": INFERENCE},
+        "delivery_info": {"exchange": "", "routing_key": queue},
         "delivery_tag": _ID,
         "priority": 0,
         "body_encoding": "utf-8",

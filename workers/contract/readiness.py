@@ -6,7 +6,7 @@ task. When there is no traffic, the fronts send probes, at most one a second amo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -20,13 +20,24 @@ _PROBE_EVERY_MS = 1_000
 
 
 class Counts(NamedTuple):
-    """Of images, since Redis has its data: what workers did with them."""
+    """Of images, since Redis has its data: what workers did with them.
+
+    ``refused``: those for which the line was full, so that no worker ever had them.
+    """
 
     executions: int
     takeovers: int
     late: int
     dropped: int
     completions: int
+    refused: int
+
+
+class Memory(NamedTuple):
+    """What Redis uses and may use, in bytes; ``most`` is 0 where nothing bounds it."""
+
+    used: int
+    most: int
 
 
 class Waiting(NamedTuple):
@@ -40,7 +51,8 @@ class Waiting(NamedTuple):
 class Status(NamedTuple):
     """What is known of a line at one moment.
 
-    ``rate`` is that of all its workers together, ``members`` how many answers so many members gave.
+    ``rate`` and ``resident_bytes`` are those of all its workers together, ``members`` how many
+    answers so many members gave. ``digest``: of the bundle, as far as that is known.
     """
 
     line: str
@@ -51,6 +63,8 @@ class Status(NamedTuple):
     members: dict[int, int]
     ready: bool
     rate: Rate
+    resident_bytes: int
+    digest: str
 
     @property
     def queue_length(self) -> int:
@@ -63,11 +77,13 @@ class Overview(NamedTuple):
 
     ``default``: the algorithm of those who name none; None while no worker has come.
     ``image_bytes``: the images that are stored for all lines together.
+    ``beside``: the other lines that have lately had workers.
     """
 
     default: str | None
     statuses: dict[str, Status]
     image_bytes: int
+    beside: list[Status]
 
 
 class Readiness:
@@ -99,11 +115,26 @@ class Readiness:
             name: line for name, line in promoted.items() if line in known or name not in claimed
         }
         lines = {name.decode(): line.decode() for name, line in (claimed | promoted).items()}
+        beside = {line.decode() for line in known} - set(lines.values())
+        statuses = self.statuses([*lines.values(), *sorted(beside)])
         return Overview(
             default=default and default.decode(),
-            statuses=dict(zip(lines, self.statuses(list(lines.values())), strict=True)),
+            statuses=dict(zip(lines, statuses, strict=False)),
             image_bytes=int(image_bytes or 0),
+            beside=statuses[len(lines) :],
         )
+
+    def memory(self) -> Memory:
+        """Of Redis itself; who administers it may forbid to ask, which is an error too."""
+        told: Any = self._redis.info("memory")
+        return Memory(told["used_memory"], told.get("maxmemory", 0))
+
+    def note_refused(self, counts: Mapping[str, int]) -> None:
+        """So many requests found these lines full."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for line, count in counts.items():
+                pipeline.hincrby(keys.of(line, keys.COUNTS), "refused", count)
+            pipeline.execute()
 
     def statuses(self, lines: Sequence[str]) -> list[Status]:
         """What is known of these lines now."""
@@ -146,6 +177,8 @@ class Readiness:
     def _ask(self, pipeline: Any, line: str) -> None:
         pipeline.zrange(keys.of(line, keys.WORKERS), 0, -1, withscores=True)
         pipeline.hgetall(keys.of(line, keys.RATES))
+        pipeline.hgetall(keys.of(line, keys.MEMORY))
+        pipeline.hget(keys.DIGESTS, line)
         pipeline.get(keys.of(line, keys.COMPLETED))
         pipeline.llen(keys.of(line, keys.INFERENCE))
         pipeline.zcard(keys.of(line, keys.LINE))
@@ -156,7 +189,7 @@ class Readiness:
 
     def _status(self, line: str, now_ms: int, replies: list[Any]) -> Status:
         """Of the replies to ``_ask``."""
-        beats, rates, completed, *waiting, counts, members = replies
+        beats, rates, memory, digest, completed, *waiting, counts, members = replies
         workers = self._alive(now_ms, beats)
         listed, in_line, late, partial = waiting
         idle_ms = now_ms - int(completed) if completed else None
@@ -171,6 +204,8 @@ class Readiness:
             members={int(asked): int(count) for asked, count in members.items()},
             ready=recent and bool(workers),
             rate=Rate(sum(rate.images for rate in known), sum(rate.image_bytes for rate in known)),
+            resident_bytes=sum(int(memory.get(worker, 0)) for worker in workers),
+            digest=str(digest or b"", "utf-8"),
         )
 
     def _now(self, time: tuple[int, int]) -> int:

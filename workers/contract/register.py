@@ -34,6 +34,13 @@ class Version(NamedTuple):
     active: bool
     promoted: bool
 
+    @property
+    def state(self) -> str:
+        """``promoted`` or ``active``, if new requests go to it, else ``beside``."""
+        if not self.active:
+            return "beside"
+        return "promoted" if self.promoted else "active"
+
 
 class Register:
     """What operators see and do. Methods raise ``redis.RedisError`` when Redis is away."""
@@ -59,24 +66,28 @@ class Register:
             for status in self._readiness.statuses(names)
         ]
 
-    def promote(self, line: str) -> str:
+    def promote(self, line: str, *, fewer: bool = False) -> str:
         """New requests go to this line from now on.
+
+        Args:
+            line: which one.
+            fewer: whether it may have fewer live workers than the line before it, and so answer
+                less at once. Where memory is short the others come when that line is retired.
 
         Returns:
             The line before it, or empty where there was none.
 
         Raises:
-            NotPromoted: it has fewer live workers than the line before it, or none of them
-                completes a probe.
+            NotPromoted: it has too few live workers, or none of them completes a probe.
         """
-        if not self._has_workers(line):
+        if not self.status(line).workers:
             raise NotPromoted(f"no worker of {line} lives")
         enqueue_probe(self._redis, line)
         until_s = time.monotonic() + _PROBED_WITHIN_S
         while True:
             algorithm = keys.algorithm_of(line)
             verdict, before, *counts = self._promote(
-                line, algorithm, self._settings.ready_within_ms
+                line, algorithm, self._settings.ready_within_ms, int(fewer)
             )
             match verdict:
                 case b"promoted":
@@ -106,6 +117,16 @@ class Register:
             raise NotPromoted(f"{algorithm} has no version to go back to")
         return previous.decode(), self.promote(previous.decode())
 
-    def _has_workers(self, line: str) -> bool:
+    def restore(self, algorithm: str, promoted: str, previous: str) -> None:
+        """Tell a Redis that has lost it what was promoted. One that knows better keeps its own."""
+        with self._redis.pipeline() as pipeline:
+            if promoted:
+                pipeline.hsetnx(keys.PROMOTED, algorithm, promoted)
+            if previous:
+                pipeline.hsetnx(keys.PREVIOUS, algorithm, previous)
+            pipeline.execute()
+
+    def status(self, line: str) -> Status:
+        """What is known of one line."""
         (status,) = self._readiness.statuses([line])
-        return status.workers > 0
+        return status

@@ -16,10 +16,23 @@ from workers.contract import keys
 from workers.contract.clock import Clock
 
 _LUA = Path(__file__).with_name("lua")
-_NAMES = "\n".join(
-    f"local {name} = '{value}'"
+_KEYS = {
+    name: value
     for name, value in vars(keys).items()
     if name.isupper() and not name.startswith("_") and isinstance(value, str)
+}
+_NAMES = "\n".join(f"local {name} = '{value}'" for name, value in _KEYS.items())
+# Written out: a step has no time to look for the place of the line in a dozen keys.
+_ENTER = "\n".join(
+    (
+        "local line\nlocal function enter(name)\n  line = name",
+        *(
+            "  {} = '{}' .. name .. '{}'".format(name, *value.split("{line}"))
+            for name, value in _KEYS.items()
+            if "{line}" in value  # as `keys.of` has it
+        ),
+        "end",
+    )
 )
 
 Script = Callable[..., Any]
@@ -33,9 +46,13 @@ class Scripts:
         self._lease_ms = lease_ms
         self._clock = clock
 
-    def load(self, name: str) -> Script:
-        """One step, called with its line, or algorithm, and the other arguments that it names."""
-        texts = (_NAMES, *((_LUA / file).read_text() for file in ("shared.lua", f"{name}.lua")))
+    def load(self, name: str, *before: str) -> Script:
+        """One step, called with its line, or algorithm, and the other arguments that it names.
+
+        ``before``: what it has in common with no other one stands in files of its own.
+        """
+        files = ("shared", *before, name)
+        texts = (_NAMES, _ENTER, *((_LUA / f"{file}.lua").read_text() for file in files))
         script = self._redis.register_script("\n".join(texts))
 
         def step(*arguments: Any) -> Any:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers.contract.address import Address
+from workers.contract.logs import LogFormat
 
 # Docker and Kubernetes mount secrets as files; a file named like a setting is read as it.
 _SECRETS = Path("/run/secrets")
@@ -19,8 +20,8 @@ _SECRETS = Path("/run/secrets")
 _EXIT_INVALID = 3
 
 
-class QueueSettings(BaseSettings):
-    """Where the queue is and how long things live in it."""
+class Settings(BaseSettings):
+    """What all of them have in common."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -29,6 +30,39 @@ class QueueSettings(BaseSettings):
         # There may be a password in it.
         hide_input_in_errors=True,
     )
+
+    @classmethod
+    def read(cls) -> Self:
+        """From the environment; the process ends when one makes no sense, and says which."""
+        try:
+            return cls()
+        except ValidationError as error:
+            for wrong in error.errors(include_url=False, include_input=False):
+                name = "_".join(map(str, wrong["loc"])).upper()
+                message = wrong["msg"].removeprefix("Value error, ")
+                print(f"Cannot start: {name}: {message}", file=sys.stderr)
+            raise SystemExit(_EXIT_INVALID) from None
+
+
+class EvidenceSettings(Settings):
+    """Where evidence of every reply is kept, and for how long."""
+
+    evidence: str = Field(
+        "", description="what was replied is kept here, without it nowhere, a folder"
+    )
+    evidence_days: int = Field(30, ge=1, description="evidence is removed after this, days")
+    evidence_image_days: int = Field(
+        0, ge=0, description="images are kept beside it for so long, 0 for not at all, days"
+    )
+
+    @property
+    def keeps_images(self) -> bool:
+        """Whether what was read lies there too."""
+        return bool(self.evidence and self.evidence_image_days)
+
+
+class QueueSettings(Settings):
+    """Where the queue is and how long things live in it."""
 
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0", description="the Redis that is queue and ledger, a URL"
@@ -64,24 +98,42 @@ class QueueSettings(BaseSettings):
     ready_within_ms: int = Field(
         3_000, ge=500, description="ready means that a task was completed this recently, ms"
     )
+    log_format: LogFormat = Field(
+        LogFormat.TEXT, description="what is logged: lines of text, or objects, text or json"
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        pattern="^(https?://.+)?$",
+        description="spans of requests go to this collector, by OTLP over HTTP; without it "
+        "nowhere, a URL",
+    )
+
+    max_image_bytes: int = Field(
+        6_000_000, ge=1_000, description="the largest image that is accepted, bytes"
+    )
+    jobs: str = Field(
+        "", description="jobs are kept here; without it there are none, a folder that all share"
+    )
+    jobs_floor: int = Field(
+        8,
+        ge=0,
+        le=50,
+        description="while callers wait, jobs get so much of the workers, percent of the turns",
+    )
+    jobs_max_bytes: int = Field(
+        4_000_000_000,
+        ge=1_000_000,
+        description="what jobs and uploads bring is together at most so large, bytes",
+    )
+    jobs_keep_for_ms: int = Field(
+        604_800_000, ge=1_000, description="a job that has ended is forgotten after this, ms"
+    )
 
     @field_validator("redis_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
         Address.parse(url)
         return url
-
-    @classmethod
-    def read(cls) -> Self:
-        """From the environment; the process ends when one makes no sense, and says which."""
-        try:
-            return cls()
-        except ValidationError as error:
-            for wrong in error.errors(include_url=False, include_input=False):
-                name = "_".join(map(str, wrong["loc"])).upper()
-                message = wrong["msg"].removeprefix("Value error, ")
-                print(f"Cannot start: {name}: {message}", file=sys.stderr)
-            raise SystemExit(_EXIT_INVALID) from None
 
     @cached_property
     def redis_address(self) -> Address:

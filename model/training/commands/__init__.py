@@ -9,11 +9,15 @@ from types import ModuleType
 from model.training.commands import (
     average,
     calibrate,
+    detector,
     doubt,
+    equip,
     evaluate,
     export,
     finetune,
     import_,
+    sheet,
+    sheets,
     synthesise,
     train,
 )
@@ -28,6 +32,10 @@ COMMANDS: tuple[ModuleType, ...] = (
     calibrate,
     evaluate,
     synthesise,
+    sheets,
+    detector,
+    equip,
+    sheet,
 )
 
 

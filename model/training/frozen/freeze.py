@@ -19,8 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from model.detection import FOUND
 from model.training.choices import Storage
 from model.training.errors import ExportError
+from model.training.pages.network import HEATS
 
 IMAGE, PROBABILITIES = "image", "probabilities"
 # The number of weights from which a kernel is rounded: to 16 bits, to 12, and to 8.
@@ -41,6 +43,17 @@ def freeze(model: keras.Model, storage: Storage) -> tf.compat.v1.GraphDef:
     with graph.as_default():
         logits = writer.write()
         tf.nn.softmax(logits, name=PROBABILITIES)
+    return graph.as_graph_def()
+
+
+def freeze_detector(model: keras.Model) -> tf.compat.v1.GraphDef:
+    """The network of ``model.training.pages`` as a frozen graph that takes pictures of any size."""
+    writer = _Writer(model, "mixed")
+    graph = tf.Graph()
+    with graph.as_default():
+        logits = writer.write()
+        heats, sides = logits[..., :HEATS], logits[..., HEATS:]
+        tf.concat([tf.sigmoid(heats), sides], -1, name=FOUND)
     return graph.as_graph_def()
 
 
@@ -79,6 +92,7 @@ class _Writer:
             keras.layers.ZeroPadding2D: self._padding,
             keras.layers.Conv2D: self._convolution,
             keras.layers.DepthwiseConv2D: self._depthwise,
+            keras.layers.UpSampling2D: _enlarge,
             keras.layers.BatchNormalization: lambda _, value: value,  # is in the kernel before it
             keras.layers.Dropout: lambda _, value: value,
             keras.layers.Activation: lambda layer, value: _activate(value, layer.activation),
@@ -232,10 +246,17 @@ def _finish(
     return _activate(tf.nn.bias_add(value, tf.constant(bias)), activation)
 
 
+def _enlarge(layer: keras.layers.UpSampling2D, value: tf.Tensor) -> tf.Tensor:
+    size = tf.shape(value)[1:3] * tf.constant(layer.size)
+    return tf.raw_ops.ResizeNearestNeighbor(images=value, size=size)
+
+
 def _activate(value: tf.Tensor, activation: Activation) -> tf.Tensor:
     kind = activation.__name__
     if kind == "linear":
         return value
+    if kind == "relu":
+        return tf.nn.relu(value)
     if kind in ("silu", "swish"):
         return value * tf.sigmoid(value)
     if kind == "sigmoid":

@@ -49,9 +49,11 @@ def op_types(graph: tf.compat.v1.GraphDef) -> dict[str, int]:
     return dict(sorted(Counter(node.op for node in graph.node).items()))
 
 
-def network_answers(model: keras.Model, images: Images) -> Floats:
-    """Probabilities float32 (n, classes) of the network of logits."""
-    return in_batches(lambda batch: tf.nn.softmax(model(batch, training=False)), images)
+def network_answers(
+    model: keras.Model, images: Images, end: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax
+) -> Floats:
+    """Probabilities float32 (n, classes), which `end` makes of the network's logits."""
+    return in_batches(lambda batch: end(model(batch, training=False)), images)
 
 
 def frozen_answers(graph: tf.compat.v1.GraphDef, images: Images) -> Floats:

@@ -5,6 +5,7 @@ import platform
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +23,7 @@ from model.training.data.dataset import Dataset
 from model.training.data.labels import ISNULL
 from model.training.data.sources import label, why_left_out
 from model.training.errors import DataError, ExportError
+from model.training.frozen import null_head
 from model.training.frozen.freeze import freeze
 from model.training.frozen.parity import (
     LEAST_AGREEMENT,
@@ -61,19 +63,23 @@ def release(
     """
     with tempfile.TemporaryDirectory() as scratch:
         frozen = freeze_all(networks, tuning.images, storage, Path(scratch))
-        members, targets = frozen.probabilities, tuning.targets
-        choice = calibration.choose(members, targets, labels.index(ISNULL))
+        targets, isnull = tuning.targets, labels.index(ISNULL)
+        read = partial(read_frozen, images=tuning.images)
+        head = null_head.fitted(frozen.graphs, isnull, targets, read, Path(scratch))
+        graphs = null_head.put_on(frozen.graphs, isnull, head, Path(scratch))
+        members = read(graphs)
+        choice = calibration.choose(members, targets, isnull)
         facts = {
             "name": name,
             "version": version,
             "licence": licence,
             "labels": labels,
             "input": {"height": tuning.images.shape[1], "width": tuning.images.shape[2]},
-            "engines": engine_agreement(frozen.graphs, members, tuning.images, choice.rule),
+            "engines": engine_agreement(graphs, members, tuning.images, choice.rule),
             **report.calibrated(choice, members, targets, labels),
-            "provenance": {**provenance, "export": frozen.note},
+            "provenance": {**provenance, "export": {**frozen.note, "isnull": asdict(head)}},
         }
-        return packed(out, [frozen.graphs[member] for member in choice.order], golden, facts)
+        return packed(out, [graphs[member] for member in choice.order], golden, facts)
 
 
 def renew(
@@ -133,6 +139,11 @@ def freeze_all(
         "tensorflow": tf.__version__,
     }
     return Frozen(graphs, np.stack(frozen), note)
+
+
+def read_frozen(graphs: Sequence[Path], images: Images) -> Floats:
+    """Probabilities (members, n, classes) of graphs, run by the reference."""
+    return np.stack([frozen_answers(null_head.load(graph), images) for graph in graphs])
 
 
 def write_graph(path: Path, graph: tf.compat.v1.GraphDef) -> None:

@@ -21,6 +21,7 @@ from model.training.data.labels import ISNULL
 from model.training.errors import DataError
 from model.training.fit import network
 from model.training.frozen.freeze import IMAGE
+from model.training.frozen.null_head import without
 from model.training.frozen.parity import compare, frozen_answers, network_answers
 
 MOST_DIFFERENCE = 1e-3
@@ -55,7 +56,7 @@ def thaw_bundle(bundle: Bundle) -> list[keras.Model]:
 def thaw(graph: tf.compat.v1.GraphDef, classes: int, size: int, name: str) -> keras.Model:
     """The network of logits, for images of `size` pixels, that `graph` was made of.
 
-    It is compared with the graph before it is returned.
+    A head of `isnull` is left off. It is compared with the graph before it is returned.
     Raises DataError, which calls the graph by `name`, when the graph was not made by `freeze`.
     """
     model = network.build(classes, size)
@@ -65,6 +66,7 @@ def thaw(graph: tf.compat.v1.GraphDef, classes: int, size: int, name: str) -> ke
         for each in model.layers
         if isinstance(each, keras.layers.BatchNormalization)
     }
+    graph = without(graph)
     try:
         found = _linears(graph)
         for layer, linear in zip(layers, found, strict=True):

@@ -12,16 +12,18 @@ import numpy.typing as npt
 from model.training.judge.evaluation import (
     Floats,
     Indexes,
-    Reading,
     Rule,
+    among_characters,
     answers_of,
     calibration_error,
-    cool,
+    read,
 )
 
-# Shares of the characters that are refused: in all, and because no class is likely. Some crops are
-# blank or hold several characters; what no class is likely for is hardly ever read right.
-REFUSED, CLUELESS = 0.018, 0.004
+# The share of the readable characters that is refused. Others are blank, cut, or wrongly labelled:
+# it is right to refuse those, and they would set the threshold so high that little else is.
+REFUSED = 0.015
+# Whose label has less than this, among the characters, is not readable.
+READABLE = 0.05
 TEMPERATURES = np.geomspace(0.3, 3.0, 93)
 # Share of the answers that leaving early may change, less than half of the promised 0.5 %: the
 # thresholds fit these images a little better than others.
@@ -54,19 +56,22 @@ def choose(members: Floats, targets: Indexes, isnull: int | None) -> Choice:
     `isnull` is the index of that class, None when the labels have none.
     """
     mean = members.mean(axis=0)
-    rule = None if isnull is None else isnull_rule(mean[targets != isnull], isnull)
+    rule = None if isnull is None else isnull_rule(mean[readable(mean, targets, isnull)], isnull)
     order, exits = early_exits(members, rule)
     return Choice(order, best_temperature(mean, targets, rule), rule, exits)
 
 
+def readable(mean: Floats, targets: Indexes, isnull: int) -> Flags:
+    """Which of the images (n,) are characters whose labels the ensemble does not rule out."""
+    of_label = mean[np.arange(len(targets)), targets]
+    return np.asarray((targets != isnull) & (of_label > READABLE * (1 - mean[:, isnull])))
+
+
 def isnull_rule(characters: Floats, isnull: int) -> Rule:
-    """The rule that refuses at most 1.8 % of these probabilities (n, classes) of characters."""
-    others = np.delete(characters, isnull, axis=1).max(axis=1)
-    least = _floor(float(np.sort(others)[int(CLUELESS * len(others))]))
-    clear = characters[others >= least, isnull]
-    lost = int(REFUSED * len(others)) - int(np.sum(others < least))
-    highest = float(np.sort(clear)[::-1][min(lost, len(clear) - 1)])
-    return Rule(isnull, min(_floor(highest) + 2e-6, 1.0), least)
+    """The rule that refuses at most 1.5 % of these probabilities (n, classes) of characters."""
+    of_null = np.sort(characters[:, isnull])[::-1]
+    highest = float(of_null[int(REFUSED * len(of_null))]) if len(of_null) else 1.0
+    return Rule(isnull, min(round(_floor(highest) + 2e-6, 6), 1.0))
 
 
 def best_temperature(mean: Floats, targets: Indexes, rule: Rule | None) -> float:
@@ -75,12 +80,11 @@ def best_temperature(mean: Floats, targets: Indexes, rule: Rule | None) -> float
     With wrong labels among the targets the least loss alone is too unsure of the rest.
     """
     rows = np.arange(len(targets))
-    answers = answers_of(mean, rule)
     losses, errors = [], []
     for temperature in TEMPERATURES:
-        cooled = cool(mean, float(temperature))
+        cooled = among_characters(mean, rule, float(temperature))
         losses.append(-np.log(np.maximum(cooled[rows, targets], 1e-12)).mean())
-        errors.append(calibration_error(Reading(answers, cooled[rows, answers]), targets))
+        errors.append(calibration_error(read(mean, rule, float(temperature)), targets))
     near = np.array(losses) <= min(losses) * 1.05
     return round(float(TEMPERATURES[np.where(near, errors, np.inf).argmin()]), 4)
 
@@ -150,7 +154,7 @@ def _exit(mean: Floats, full: Indexes, staying: Flags, rule: Rule | None, risk: 
     wrong = answers_of(mean, rule) != full
     risks = _risks(sure[staying], wrong[staying])
     risky = sure[staying][risks > risk].max(initial=0)
-    least = _floor(float(risky)) + 1e-6
+    least = round(_floor(float(risky)) + 1e-6, 6)
     leave = staying & (sure >= least)
     expected = float(risks[leave[staying]].sum())
     return _Exit(least, leave, max(expected, float(wrong[leave].sum())))

@@ -65,8 +65,18 @@ def answers_of(probabilities: Floats, rule: Rule | None) -> Indexes:
 def read(probabilities: Floats, rule: Rule | None, temperature: float) -> Reading:
     """The answers to probabilities (n, classes), with their probabilities at the temperature."""
     answers = answers_of(probabilities, rule)
-    cooled = cool(probabilities, temperature)
-    return Reading(answers, cooled[np.arange(len(answers)), answers])
+    told = among_characters(probabilities, rule, temperature)[np.arange(len(answers)), answers]
+    if rule:
+        told = np.where(answers == rule.isnull, probabilities[:, rule.isnull], told)
+    return Reading(answers, told)
+
+
+def among_characters(probabilities: Floats, rule: Rule | None, temperature: float) -> Floats:
+    """How probable (n, classes) each class is at the temperature, if it is not `isnull`."""
+    characters = probabilities.copy()
+    if rule:
+        characters[:, rule.isnull] = 0
+    return cool(characters, temperature)
 
 
 def accuracy(answers: Indexes, targets: Indexes) -> dict[str, float | int | list[float]]:

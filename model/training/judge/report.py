@@ -19,10 +19,11 @@ def figures(
     """All figures of probabilities (members, n, classes), in the order in which they are asked."""
     mean = members.mean(axis=0)
     reading = evaluation.read(mean, rule, temperature)
+    likeliest = evaluation.among_characters(mean, rule, 1.0).argmax(axis=1)
     return {
         **evaluation.accuracy(reading.answers, targets),
         "macro_f1": round(evaluation.macro_f1(reading.answers, targets), 4),
-        "accuracy_of_likeliest": round(float(np.mean(mean.argmax(axis=1) == targets)), 4),
+        "accuracy_of_likeliest": round(float(np.mean(likeliest == targets)), 4),
         "calibration_error": round(evaluation.calibration_error(reading, targets), 4),
         "isnull": evaluation.refusals(reading.answers, targets, rule.isnull) if rule else None,
         "members": by_members(members, targets, rule),

@@ -1,12 +1,8 @@
-"""Fetching: packages from the npm registry, verified, made into shapes, and kept."""
+"""Fetching: packages from the npm registry, made into shapes, and kept."""
 
-import base64
 import hashlib
-import http.client
 import multiprocessing
-import os
 import tarfile
-import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -18,10 +14,7 @@ from model.training.errors import DataError
 from model.training.synthesis.convert import font_of, strokes_of
 from model.training.synthesis.packages import FONTS, STROKES, Package
 from model.training.synthesis.shapes import repertoire
-
-REGISTRY = "https://registry.npmjs.org"
-SETTING = "npm_config_registry"  # npm's own name for it
-TIMEOUT_S = 60
+from npm.package import Unavailable
 
 
 def fetched(
@@ -32,9 +25,9 @@ def fetched(
 ) -> Path:
     """The folder below `cache` with the shapes of every package for this label list.
 
-    What is missing is fetched from the registry that `npm_config_registry` names, else from npm's
-    own. Making a font of a package takes half a minute, once. Raises DataError when a package
-    cannot be fetched, is not the one that is pinned, or when the cache cannot be written.
+    What is missing is fetched. Making a font of a package takes half a minute, once. Raises
+    DataError when a package cannot be fetched, is not the one that is pinned, or when the cache
+    cannot be written.
     """
     characters = "".join(sorted(repertoire(labels)))
     folder = cache / f"shapes-{hashlib.sha256(characters.encode()).hexdigest()[:12]}"
@@ -49,28 +42,6 @@ def fetched(
     for _ in tqdm(done, "fetching", len(missing), unit="package", disable=None):
         pass
     return folder
-
-
-def tarball(package: Package) -> bytes:
-    """The package's file, verified; raises DataError when it cannot be had or is another."""
-    registry = os.environ.get(SETTING, REGISTRY).rstrip("/")
-    url = f"{registry}/{package.tarball}"
-    if not url.startswith(("https://", "http://")):
-        raise DataError(f"{SETTING}={registry}: expected an https:// address")
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as reply:  # noqa: S310 - see above
-            data: bytes = reply.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise DataError(
-            f"cannot fetch {package.name} {package.version} from {registry}: {error}. "
-            "Without network, give a folder of fonts of your own: --fonts"
-        ) from error
-    found = base64.b64encode(hashlib.sha512(data).digest()).decode()
-    if found != package.sha512:
-        raise DataError(
-            f"{url} is not the file that is pinned: SHA-512 {found}, expected {package.sha512}"
-        )
-    return data
 
 
 def _kept(
@@ -94,7 +65,12 @@ def _file(folder: Path, package: Package) -> Path:
 
 def _keep(folder: Path, package: Package, characters: str) -> Package:
     """Fetch one package and put its shapes into the folder, whole or not at all."""
-    data = tarball(package)
+    try:
+        data = package.fetch()
+    except Unavailable as error:
+        raise DataError(
+            f"{error}. Without network, give a folder of fonts of your own: --fonts"
+        ) from error
     try:
         made = (strokes_of if package.strokes else font_of)(data, characters)
     except (tarfile.TarError, TTLibError, ValueError, KeyError) as error:

@@ -5,25 +5,14 @@ Fonts: SIL Open Font License 1.1. Strokes: Arphic Public License. Nothing of the
 
 from dataclasses import dataclass
 
+import npm.package
+
 
 @dataclass(frozen=True)
-class Package:
-    """One npm package: its name, version, base64 SHA-512; whether it holds strokes, not fonts."""
+class Package(npm.package.Package):
+    """One npm package, and whether it holds strokes, not fonts."""
 
-    name: str
-    version: str
-    sha512: str
     strokes: bool = False
-
-    @property
-    def tarball(self) -> str:
-        """Where the tarball lies below the registry's address."""
-        return f"{self.name}/-/{self.slug}.tgz"
-
-    @property
-    def slug(self) -> str:
-        """A file name that no other package or version has."""
-        return f"{self.name.rpartition('/')[2]}-{self.version}"
 
 
 STROKES = Package(

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from model.training.choices import Storage
 from model.training.errors import ExportError
 from model.training.frozen.freeze import (
     IMAGE,
     PROBABILITIES,
-    Storage,
     _twelve_bits,
     freeze,
     quantise,

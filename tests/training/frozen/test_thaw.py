@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from model.bundle import Bundle
 from model.packing import pack
+from model.training.choices import Storage
 from model.training.errors import DataError
 from model.training.fit import network
 from model.training.frozen import freeze as freezing
-from model.training.frozen.freeze import Storage, freeze
+from model.training.frozen.freeze import freeze
 from model.training.frozen.parity import compare, frozen_answers, network_answers
 from model.training.frozen.thaw import thaw, thaw_bundle
 from tests.training.world import LABELS, tiny_network, trained_network

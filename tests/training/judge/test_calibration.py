@@ -85,15 +85,32 @@ def test_isnull_refuses_no_more_than_its_share() -> None:
     rule = calibration.isnull_rule(mean, ISNULL)
     refused = evaluation.answers_of(mean, rule) == ISNULL
 
-    assert refused.sum() == 18
-    assert np.sum(np.delete(mean, ISNULL, axis=1).max(axis=1) < rule.least) == 4
+    assert refused.sum() == 15
 
 
 def test_the_rule_of_a_handful_is_one() -> None:
     rule = calibration.isnull_rule(np.full((3, CLASSES), 1 / CLASSES, np.float32), ISNULL)
 
     assert 0 < rule.threshold <= 1
-    assert 0 <= rule.least <= 1
+
+
+def test_what_nobody_can_read_does_not_move_the_rule_of_isnull() -> None:
+    members, targets = ensemble(1_000, seed=4)
+    mislabelled = np.concatenate([members, members[:, ::-1]], axis=1)
+    wrong = np.concatenate([targets, (targets[::-1] + 1) % ISNULL])
+    known = calibration.readable(mislabelled.mean(axis=0), wrong, ISNULL)
+
+    assert known[:1_000].mean() > 0.9
+    assert known[1_000:].mean() < 0.5
+
+
+def test_how_sure_it_is_of_a_character_does_not_fall_with_isnull() -> None:
+    mean = np.array([[0.4, 0.1, 0, 0, 0, 0.5], [0.2, 0.1, 0, 0, 0, 0.7]], np.float32)
+
+    told = evaluation.read(mean, Rule(ISNULL, 0.6), temperature=1.0)
+
+    assert told.answers.tolist() == [0, ISNULL]
+    assert told.confidence == pytest.approx([0.8, 0.7])
 
 
 def test_images_of_isnull_do_not_move_its_rule() -> None:

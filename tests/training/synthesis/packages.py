@@ -2,22 +2,12 @@
 
 import io
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
 from fontTools.ttLib import TTFont
 
-
-def package(files: dict[str, bytes]) -> bytes:
-    """A tarball of files below `package/`."""
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w:gz") as archive:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(f"package/{name}")
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-    return written.getvalue()
+from tests.npm.registry import tarball
 
 
 def font_package(fonts: list[Path]) -> bytes:
@@ -29,7 +19,7 @@ def font_package(fonts: list[Path]) -> bytes:
             font.flavor = "woff2"
             font.save(written)
         files[f"files/some-{number}-400-normal.woff2"] = written.getvalue()
-    return package(files)
+    return tarball(files)
 
 
 def stroke_package(medians: dict[str, Any]) -> bytes:
@@ -38,4 +28,4 @@ def stroke_package(medians: dict[str, Any]) -> bytes:
         f"{character}.json": json.dumps({"strokes": [], "medians": lines}).encode()
         for character, lines in medians.items()
     }
-    return package({"package.json": b"{}", **files})
+    return tarball({"package.json": b"{}", **files})

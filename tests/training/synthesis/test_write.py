@@ -7,7 +7,7 @@ import pytest
 
 from model.training.data.dataset import load
 from model.training.errors import DataError
-from model.training.synthesis import write as writing
+from model.training.synthesis.stream import Stream
 from model.training.synthesis.write import Settings, write
 from tests.training.world import LABELS
 
@@ -43,7 +43,7 @@ def test_a_folder_and_a_tar_hold_the_same_and_can_be_loaded(
 def test_several_processes_write_what_one_does(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "CHUNK", 3)
+    monkeypatch.setattr("model.training.synthesis.write.CHUNK", 3)
     write(settings, tmp_path / "one", 8, 1)
     write(settings, tmp_path / "two", 8, 2)
 
@@ -54,15 +54,15 @@ def test_an_interrupted_call_is_gone_on_with(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[int] = []
-    kept = writing.Stream.made
+    kept = Stream.made
 
-    def interrupted(stream: writing.Stream, number: int) -> object:
+    def interrupted(stream: Stream, number: int) -> object:
         drawn.append(number)
         if len(drawn) == 6:
             raise KeyboardInterrupt
         return kept(stream, number)
 
-    monkeypatch.setattr(writing.Stream, "made", interrupted)
+    monkeypatch.setattr(Stream, "made", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(settings, tmp_path / "out", 9, 1)
     assert not (tmp_path / "out").exists()

@@ -6,10 +6,12 @@
 --       16 keep_for_ms  17 ready_within_ms  18 max_attempts  19 most messages  20 most bytes
 --       21 what goes before it must take less than this (ms), or be fewer than 22 messages
 --       23 us a message takes all workers together  24 ns a byte takes them
+--       and from 25 on who is charged for it, see account.lua
 --
 -- Returns {verdict, detail, detail}: kept + result + whether the image is wanted, joined + when to
 -- look again (in ms) + line, enqueued + line, conflict, unready, exhausted, full + messages before
--- it, image: send it along.
+-- it, image: send it along; limited, exceeded. With an account the last detail of what is taken, and
+-- of the last two, is how that stands.
 local algorithm, uuid, fingerprint, subject, front, message, image = unpack(ARGV, 3, 9)
 local request = request_of(algorithm, uuid)
 local sent = ARGV[10] == '1'
@@ -21,6 +23,15 @@ local size, keep_for_ms, ready_within_ms, max_attempts, most, most_bytes, within
   message_us, byte_ns = number[11], unpack(number, 16, 24)
 local due, answer_by, useful_until, drop_after =
   now + number[12], now + number[13], now + number[14], now + number[15]
+
+local refusal = beyond_limits(algorithm, uuid)
+if refusal then
+  return refusal
+end
+local keep_uuid_ms = math.max(keep_for_ms, drop_after - now + 60000)
+local function taken(reply)
+  return charged(reply, algorithm, uuid, keep_uuid_ms)
+end
 
 -- A uuid belongs to its image for as long as anything is known of that. A uuid that is new may
 -- still come with an image that is not.
@@ -56,8 +67,6 @@ if not bound then
   end
   entry = ENTRY_PREFIX .. active .. ':' .. subject
 end
-enter(line_of(entry))
-message = addressed(message)
 
 local result, partial, state, lease_until, attempts, fronts, first, last, dropped_after, waits,
   due_before, asked_until
@@ -69,8 +78,20 @@ lease_until, fronts = tonumber(lease_until or 0), fronts or ''
 first, last, dropped_after = tonumber(first or 0), tonumber(last or 0), tonumber(dropped_after or 0)
 
 local function bind()
-  redis.call('SET', request, entry, 'PX', math.max(keep_for_ms, drop_after - now + 60000))
+  redis.call('SET', request, entry, 'PX', keep_uuid_ms)
 end
+
+-- Most of what is kept is whole, and needs nothing of its line.
+local function kept(asked)
+  redis.call('PEXPIRE', entry, keep_for_ms)
+  bind()
+  return taken({'kept', result, asked and 0 or 1})
+end
+if result and not partial then
+  return kept(true)
+end
+enter(line_of(entry))
+message = addressed(message)
 
 -- Every hit on an answer of some members asks for that of all, unless one did so lately.
 local function ask_for_whole()
@@ -91,10 +112,7 @@ local function ask_for_whole()
 end
 
 if result then
-  local asked = not partial or ask_for_whole()
-  redis.call('PEXPIRE', entry, keep_for_ms)
-  bind()
-  return {'kept', result, asked and 0 or 1}
+  return kept(ask_for_whole())
 end
 
 -- The front is told when the result is there, and a re-send keeps the image wanted for longer. The
@@ -154,7 +172,7 @@ if known then
       redis.call('ZADD', LINE, due, waits)
       redis.call('HSET', entry, 'due', due)
     end
-    return {'joined', lease_until - now, line}
+    return taken({'joined', lease_until - now, line})
   end
   if tonumber(attempts) >= max_attempts then
     return {'exhausted'}
@@ -190,4 +208,4 @@ if tonumber(attempts or 0) > 0 then
 end
 redis.call('ZADD', LINE, due, message)
 feed()
-return {'enqueued', line}
+return taken({'enqueued', line})

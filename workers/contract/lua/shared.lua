@@ -1,4 +1,5 @@
--- What the steps have in common. It stands before each of them, after the names of the keys.
+-- What the steps have in common. It stands before each of them, after the names of the keys and
+-- `enter(name)`: from that on, the keys are those of that line.
 --
 -- ARGV  1 now_ms, empty for Redis' own time  2 lease_ms  3 the line, or the algorithm in admit.lua
 local now, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -15,15 +16,6 @@ end
 local WORKERS_OF = WORKERS
 local function alive_in(name)
   return redis.call('ZCOUNT', of(name, WORKERS_OF), now - lease_ms, '+inf')
-end
-
--- From here on the keys are those of this line.
-local line
-local function enter(name)
-  line = name
-  INFERENCE, LATE, PARTIAL = of(name, INFERENCE), of(name, LATE), of(name, PARTIAL)
-  LINE, WORKERS, RATES = of(name, LINE), of(name, WORKERS), of(name, RATES)
-  COMPLETED, COUNTS, MEMBERS = of(name, COMPLETED), of(name, COUNTS), of(name, MEMBERS)
 end
 
 local function line_of(entry)
@@ -52,6 +44,11 @@ end
 
 local function alive()
   return alive_in(line)
+end
+
+-- So many processes may be at slices at once: while callers come, all but one, where there are more.
+local function most_slices()
+  return math.max(1, alive() - redis.call('EXISTS', LATELY))
 end
 
 -- A message says from which queue it comes, to be given back there. A quoted name is in it once:

@@ -2,6 +2,7 @@
 --
 -- ARGV  4 request  5 ticket  6 pick-up, unique to this question  7 us until an answer could be
 --       there  8 ns a byte of the image adds to that  9 most messages that are set aside
+--       10 one in so many turns goes to a job while callers wait, 0 for none
 --
 -- Returns {permission, image, ms waited, ms until the answer is wanted, share in ms, others that
 -- wait}. The permission is run, complete (the answer of some members), finished, running (by
@@ -9,6 +10,9 @@
 -- gone.
 enter(ARGV[3])
 local request, ticket, pick_up = unpack(ARGV, 4, 6)
+
+-- Who has come within this is followed by others.
+local LATELY_MS = 1000
 
 even_when_full()
 feed()
@@ -102,6 +106,13 @@ redis.call('HSET', entry, 'state', 'running', 'runner', ticket, 'pick_up', pick_
 if not again then
   redis.call('HINCRBY', entry, 'attempts', 1)
   redis.call('HINCRBY', COUNTS, 'executions', 1)
+  redis.call('SET', LATELY, 1, 'PX', LATELY_MS)
+  -- Jobs keep their floor: a slice is put before the callers, for whom it makes way after a member.
+  local turns, every = redis.call('INCR', TURNS), tonumber(ARGV[10])
+  if others > 0 and every > 0 and turns >= every
+    and redis.call('LMOVE', SLICES, INFERENCE, 'RIGHT', 'RIGHT') then
+    redis.call('SET', TURNS, 0)
+  end
 end
 local answer_by = tonumber(first) >= least_by and first or last
 return {'run', image, now - sent, answer_by - now, share(), others}

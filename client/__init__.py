@@ -1,0 +1,1 @@
+"""The client of jobs: ``python -m client``. It needs nothing but Python itself."""

@@ -1,0 +1,53 @@
+"""An algorithm: what a bundle makes of images, be it a reader of characters or of whole sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from model.bundle import Bundle
+from model.engines.cache import Cache
+from model.ensemble import Ensemble, Reading
+from model.manifest import Golden
+
+
+class Algorithm(Protocol):
+    """A loaded bundle that answers step by step."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """What was loaded."""
+
+    @property
+    def size(self) -> int:
+        """How many members a full answer has."""
+
+    def check(self, golden: Golden) -> None:
+        """Read one of the bundle's golden images; BundleInvalid if it reads differently."""
+
+    def read(self, image: bytes) -> Reading:
+        """The whole answer; raises what ``readings`` does."""
+
+    def readings(self, image: bytes) -> Iterator[Reading]:
+        """Answers that become better; the last of them is whole.
+
+        Raises:
+            ImageUnreadable: the file is none that can be read.
+            EngineFailed: no answer came out; raised while asking.
+        """
+
+
+def load(folder: Path, engine_name: str, threads: int, cache: Cache | None = None) -> Algorithm:
+    """Verify a bundle, load what it holds and check its golden answers.
+
+    Raises:
+        BundleInvalid: the folder is not what its manifest says, or answers differently.
+        EngineUnavailable: the engine is not installed.
+    """
+    if Bundle.open(folder).manifest.sheet is None:
+        return Ensemble.load(folder, engine_name, threads, cache)
+    # It draws in what opens PDFs, which readers of characters do without.
+    from model.sheet import SheetReader
+
+    return SheetReader.load(folder, engine_name, threads, cache)

@@ -1,0 +1,1 @@
+"""Whole sheets drawn with their truth, and the detector that learns from such."""

@@ -1,0 +1,1 @@
+"""Packages of the npm registry, without Node: pinned, fetched by name, verified, never run."""

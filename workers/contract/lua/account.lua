@@ -1,0 +1,63 @@
+-- Whether an account may ask for more, and what it is charged. It stands before admit.lua.
+--
+-- ARGV  25 account, absent while there are none  26 month  27 units of this request
+--       28 new requests a second, 0 for any number  29 so many may come at once
+--       30 units a month, 0 for any  31 units it has used at the least, whatever this Redis knows
+--
+-- A uuid is charged once: the copy that is taken first leaves a mark, and whoever finds it goes free.
+local account, month = ARGV[25], ARGV[26]
+local marked, free_at, used = false, 0, 0
+
+local function mark_of(algorithm, uuid)
+  return CHARGED_PREFIX .. account .. ':' .. algorithm .. ':' .. uuid
+end
+
+-- {units charged, ms until all of the burst may come again, ms until another one may, units used}
+local function standing(units, again)
+  return {string.format('%.17g', units), math.ceil(math.max(0, free_at - now)), math.ceil(again),
+    string.format('%.17g', used)}
+end
+
+-- Nothing if the request may be taken, else what it is.
+local function beyond_limits(algorithm, uuid)
+  if not account then
+    return nil
+  end
+  local stored_free_at, stored_used =
+    unpack(redis.call('HMGET', ACCOUNT_PREFIX .. account, 'free_at', month))
+  free_at = tonumber(stored_free_at or 0)
+  used = math.max(tonumber(stored_used or 0), tonumber(ARGV[31]))
+  marked = redis.call('EXISTS', mark_of(algorithm, uuid)) == 1
+  if marked then
+    return nil
+  end
+  local rate, burst, quota = tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30])
+  if quota > 0 and used + tonumber(ARGV[27]) > quota then
+    return {'exceeded', standing(0, 0)}
+  end
+  if rate > 0 then
+    local again = math.max(free_at, now) + (1 - burst) * 1000 / rate - now
+    if again > 0 then
+      return {'limited', standing(0, again)}
+    end
+  end
+end
+
+-- The request was taken. `keep_ms`: for so long its uuid is known.
+local function charged(reply, algorithm, uuid, keep_ms)
+  if not account then
+    return reply
+  end
+  local units = 0
+  if not marked then
+    local rate = tonumber(ARGV[28])
+    units = tonumber(ARGV[27])
+    used = used + units
+    free_at = rate > 0 and math.max(free_at, now) + 1000 / rate or free_at
+    redis.call('HSET', ACCOUNT_PREFIX .. account, 'free_at', free_at, month, used)
+    redis.call('PEXPIRE', ACCOUNT_PREFIX .. account, 2764800000)
+  end
+  redis.call('SET', mark_of(algorithm, uuid), '', 'PX', keep_ms)
+  table.insert(reply, standing(units, 0))
+  return reply
+end
