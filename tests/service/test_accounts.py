@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -111,6 +112,8 @@ def test_keys_and_usage_outlive_a_redis_that_was_emptied_and_restarted(guarded: 
     key = guarded.add("lasting", 0, 0, 2)
     assert guarded.post(key, request_body(), Prefer="wait=20").status_code == 200
     service.wait_until(lambda: guarded.used("lasting", "units") == 1)
+    # Until both fronts have looked into the file: they do once a second.
+    time.sleep(3)
     service.redis.client.flushall()
     service.redis.stop()
     service.redis.start()
