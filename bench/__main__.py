@@ -23,6 +23,7 @@ from bench.peer import PEERS
 from bench.report import Drawing, Report
 from bench.scenarios import (
     Scenario,
+    accounts,
     beside,
     burst,
     duplicates,
@@ -43,7 +44,7 @@ from model.errors import ModelError
 
 _MODULES = (
     *(steady, storm, burst, duplicates, table, memory, round_trip, large, soak, swap, evidence),
-    *(panels, beside),
+    *(panels, beside, accounts),
 )
 SCENARIOS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in _MODULES}
 

@@ -56,7 +56,8 @@ class Patience:
 class Call:
     """One uuid to ask for: an image in base64, and when, in seconds from the beginning.
 
-    ``label`` is what the image shows. ``group`` tells the parts of one run apart.
+    ``label`` is what the image shows. ``group`` tells the parts of one run apart. ``key``: that of
+    an account, where there are some.
     """
 
     uuid: str
@@ -64,6 +65,12 @@ class Call:
     label: str
     due_s: float
     group: str = ""
+    key: str = ""
+
+    @property
+    def header(self) -> bytes:
+        """What its request has beside those of its caller."""
+        return b"X-API-Key: %b\r\n" % self.key.encode() if self.key else b""
 
 
 @dataclass(slots=True)
@@ -118,7 +125,7 @@ class Caller:
         self._patience = patience
         self._head = (
             f"POST {parts.path.rstrip('/')}/inference HTTP/1.1\r\nHost: {host}:{port}\r\n"
-            f"Content-Type: application/json\r\n{patience.header}Content-Length: "
+            f"Content-Type: application/json\r\n{patience.header}"
         ).encode()
         self._loop = asyncio.get_running_loop()
         self._open = 0
@@ -188,8 +195,10 @@ class _Attempt:
         caller.sends += 1
         self._limit = caller._loop.call_at(self._due_s + patience.limit_ms / 1000, self._time_is_up)
         left = patience.resends + 1 - len(self._record.copies)
-        body = _body(self._record.call, left)
-        payload = caller._head + b"%d\r\n\r\n" % len(body) + body
+        call = self._record.call
+        body = _body(call, left)
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        payload = b"".join((caller._head, call.header, length, body))
         self._give_up = caller._connections.send(payload, self._replied)
 
     def _replied(self, reply: Reply | None) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from tqdm import tqdm
 
@@ -41,8 +42,15 @@ class Load:
         self.target = target
         self.capacity = capacity
         self.random = random.Random(seed)  # noqa: S311
+        self.first = pictures.first
         self._pictures = iter(pictures)
         self._arrivals = arrivals
+
+    def at(self, target: Target) -> Self:
+        """The same load for another target: what was sent to one is not sent to the other."""
+        beside = copy(self)
+        beside.target = target
+        return beside
 
     def arrivals(self, rate: float, count: int | None = None) -> Iterator[float]:
         """When calls are due, in seconds: every 1/rate, or as a Poisson process does it."""

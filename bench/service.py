@@ -15,13 +15,19 @@ _PARTS = {"redis": "redis", "logbook": "logbook", "workers": "workers", "web": "
 
 
 class Punctual(StartedTarget):
-    """The service of this repository; ``settings`` in the place of what the environment says."""
+    """The service of this repository; ``settings`` in the place of what the environment says.
 
-    def __init__(self, bundle: Path, settings: Mapping[str, str] | None = None) -> None:
+    ``key``: of an account, where the settings name some.
+    """
+
+    def __init__(
+        self, bundle: Path, settings: Mapping[str, str] | None = None, key: str = ""
+    ) -> None:
         port = free_port()
         # It is never bound: Flower is not started.
         self._environment = service_environment(Path(), redis_server(), port, 0)
-        super().__init__("punctual", f"http://127.0.0.1:{port}", self._environment["REDIS_URL"])
+        redis_url = self._environment["REDIS_URL"]
+        super().__init__("punctual", f"http://127.0.0.1:{port}", redis_url, key)
         self._environment |= {
             "BUNDLE": str(bundle.resolve()),
             "STATE": str(self.state),

@@ -27,12 +27,16 @@ _EXECUTIONS = re.compile(r"^punctual_executions_total(?:\{.*\})? ([\d.e+]+)", re
 
 
 class Target:
-    """A server that runs already. Used as a context manager; ``with`` gives a ready one."""
+    """A server that runs already. Used as a context manager; ``with`` gives a ready one.
 
-    def __init__(self, name: str, url: str, redis_url: str | None = None) -> None:
+    ``key``: of an account, if it has some.
+    """
+
+    def __init__(self, name: str, url: str, redis_url: str | None = None, key: str = "") -> None:
         self.name = name
         self.url = url.rstrip("/")
         self._redis_url = redis_url
+        self._key = key
 
     def __enter__(self) -> Self:
         return self
@@ -97,10 +101,11 @@ class Target:
             "image": picture.base64.decode(),
             "retry": 2,
         }
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        if self._key:
+            headers["X-API-Key"] = self._key
         request = urllib.request.Request(  # noqa: S310 - whatever URL a person names
-            f"{self.url}/inference",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json", "Connection": "close"},
+            f"{self.url}/inference", json.dumps(body).encode(), headers
         )
         with (
             contextlib.suppress(OSError, ValueError),
@@ -113,8 +118,8 @@ class Target:
 class StartedTarget(Target):
     """A server that is started for a measurement; subclasses say how."""
 
-    def __init__(self, name: str, url: str, redis_url: str | None) -> None:
-        super().__init__(name, url, redis_url)
+    def __init__(self, name: str, url: str, redis_url: str | None, key: str = "") -> None:
+        super().__init__(name, url, redis_url, key)
         self._folder = tempfile.TemporaryDirectory(prefix="punctual-bench-")
         self.state = Path(self._folder.name)
         self.processes = Processes(self.state / "log.txt")

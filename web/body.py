@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import IO, Any
 
 import gevent
-from flask import Request
 from gunicorn.http.errors import ParseException
 
 from web.problems import BodyLate, BodyTooLarge, EncodingUnknown, FrontBusy, NotJson, Problem
@@ -38,8 +38,8 @@ class Bodies:
         self._limit = max_body_bytes(max_image_bytes)
         self._held = 0
 
-    def read(self, request: Request, patience_s: float) -> bytes:
-        """The whole body.
+    def read(self, environ: Mapping[str, Any], patience_s: float) -> bytes:
+        """The whole body of a request, by its WSGI environment.
 
         Raises:
             EncodingUnknown: 415, it is compressed.
@@ -48,26 +48,28 @@ class Bodies:
             FrontBusy: 503, no memory for more of it within ``patience_s`` seconds.
             NotJson: 400, the caller went away in the middle of it.
         """
-        if request.content_encoding not in {None, "identity"}:
-            raise EncodingUnknown(request.content_encoding)
+        encoding = environ.get("HTTP_CONTENT_ENCODING", "identity")
+        if encoding != "identity":
+            raise EncodingUnknown(encoding)
+        stream = environ["wsgi.input"]
         try:
             with gevent.Timeout(_WITHIN_S, BodyLate()):
-                body = self._read(request, patience_s)
+                body = self._read(stream, patience_s)
                 if body is None:
-                    self._drain(request)
+                    _drain(stream)
         except TimeoutError as error:
             raise BodyLate from error
         except (OSError, ParseException) as error:
             raise NotJson(_CUT_OFF) from error
         if body is None:
             raise self._too_large(self._max_image_bytes)
-        if len(body) < (request.content_length or 0):
+        # gunicorn has refused what is no number.
+        if len(body) < int(environ.get("CONTENT_LENGTH") or 0):
             raise NotJson(_CUT_OFF)
         return body
 
-    def _read(self, request: Request, patience_s: float) -> bytes | None:
+    def _read(self, stream: IO[bytes], patience_s: float) -> bytes | None:
         """The body, or None as soon as it is over the limit."""
-        stream = request.environ["wsgi.input"]
         blocks: list[bytes] = []
         size = 0
         try:
@@ -83,13 +85,15 @@ class Bodies:
             self._held -= size
 
     def _wait_for_room(self, size: int, patience_s: float) -> None:
+        if self._held + size <= _AT_ONCE_BYTES:
+            return
         with gevent.Timeout(patience_s, FrontBusy()):
             while self._held + size > _AT_ONCE_BYTES:
                 gevent.sleep(_TURN_EVERY_S)
 
-    def _drain(self, request: Request) -> None:
-        """A caller that is still sending would be reset, and never see the reply."""
-        stream = request.environ["wsgi.input"]
-        for _ in range(_DRAINED_BLOCKS):
-            if not stream.read(_BLOCK_BYTES):
-                return
+
+def _drain(stream: IO[bytes]) -> None:
+    """A caller that is still sending would be reset, and never see the reply."""
+    for _ in range(_DRAINED_BLOCKS):
+        if not stream.read(_BLOCK_BYTES):
+            return

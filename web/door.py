@@ -110,9 +110,7 @@ class Door(GeventWorker):
             refusal = self._turnstile.refusal(glance)
             if refusal is None:
                 parser.unreader.unread(glance.data)
-                request = None
-                with gevent.Timeout(_HEAD_WITHIN_S, False):
-                    request = next(parser)
+                request = next(parser) if glance.is_whole else self._next(parser)
                 envelope = Envelope(client, glance.since_ns)
                 if request is None or not self.handle_request(name, request, envelope, addr):
                     return
@@ -124,6 +122,12 @@ class Door(GeventWorker):
                 return
             else:
                 client.sendall(Reply(refusal.problem, close=False).to(refusal.uuid))
+
+    @staticmethod
+    def _next(parser: Any) -> Any:
+        """The request that has begun to come in; None when its head takes too long."""
+        with gevent.Timeout(_HEAD_WITHIN_S, False):
+            return next(parser)
 
     def _glance(self, client: socket.socket, parser: Any) -> Glance | None:
         """The first bytes of the next request, or None when there is none."""

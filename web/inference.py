@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, g, request
@@ -13,7 +16,8 @@ from web.body import Bodies
 from web.books import Books
 from web.dispatcher import Dispatcher
 from web.drawing import PNG, Drawing
-from web.guard import Guard
+from web.exchange import Exchange
+from web.guard import Guard, account_of_request
 from web.job_wire import JobRequest
 from web.jobs import accepted
 from web.lobby import Lobby
@@ -32,7 +36,7 @@ from web.problems import FrontBusy, Problem
 from web.reply import Answer
 from web.settings import WebSettings
 from web.status import LatestStatus
-from web.tally import Replied, Tally
+from web.tally import Tally
 from web.traces import Traces
 from web.turnstile import SMALL_BYTES, Turnstile
 from web.wire import InferenceRequest
@@ -65,12 +69,17 @@ def inference_blueprint(
     blueprint = Blueprint("inference", __name__)
     bodies = Bodies(settings.max_image_bytes)
 
+    # Flask's ``g`` and ``request`` take a look-up each time, and ``request.headers`` two: what is
+    # asked for often is taken out of them once.
     @blueprint.before_request
-    def _note_arrival() -> None:
-        # When it reached this machine, which may be long before a front gets round to it.
-        g.arrival_ms = clock() - _arrival().age_ms
-        g.prefer = prefer = request.headers.getlist("Prefer")
-        g.preferred_ms, g.whole = preferred_wait_ms(prefer), prefers_representation(prefer)
+    def _begin() -> None:
+        environ = request.environ
+        prefer = [environ["HTTP_PREFER"]] if "HTTP_PREFER" in environ else []
+        g.exchange = Exchange(
+            # When it reached this machine, which may be long before a front gets round to it.
+            clock() - _arrival(environ).age_ms,
+            *(prefer, preferred_wait_ms(prefer), prefers_representation(prefer)),
+        )
 
     # After that: a refusal has an arrival, too.
     guard.watch(blueprint)
@@ -79,84 +88,75 @@ def inference_blueprint(
     @blueprint.post("/inference/<algorithm>")
     @describe(inference_operation(settings))
     def inference(algorithm: str | None = None) -> Response:
-        g.algorithm = algorithm
+        exchange: Exchange = g.exchange
+        environ = request.environ
+        exchange.algorithm = algorithm
         # A wrong name needs no body. That there is no algorithm at all is told after what is wrong
         # with the request itself.
         if algorithm is not None:
             latest.named(algorithm)
-        wait_ms = g.preferred_ms or settings.answer_within_ms
-        body = bodies.read(request, wait_ms / 1000)
+        wait_ms = exchange.preferred_ms or settings.answer_within_ms
+        body = bodies.read(environ, wait_ms / 1000)
         lobby.leave()
-        asked = _parsed(body, settings.max_image_bytes)
+        exchange.asked = asked = _parsed(body, environ, settings.max_image_bytes)
         del body
-        g.uuid, g.retry, g.asked = asked.uuid, asked.retry, asked
-        g.span = traces.begin(asked, request.headers.get("traceparent"), g.arrival_ms)
-        g.image = asked.image if settings.keeps_images else None
+        # The problems of other routes tell theirs as well.
+        g.uuid = asked.uuid
+        exchange.span = traces.begin(asked, environ.get("HTTP_TRACEPARENT"), exchange.arrived_ms)
+        exchange.image = asked.image if settings.keeps_images else None
         deadlines = Deadlines.after(
-            g.arrival_ms,
+            exchange.arrived_ms,
             due_in_ms=wait_ms * settings.backlog_ms // settings.answer_within_ms,
             wait_ms=wait_ms,
             useful_for_ms=settings.useful_for_ms,
             drop_after_ms=settings.drop_after_ms,
         )
         name = latest.named(algorithm)
-        g.bill = books.bill(g.get("account"), name)
-        if orders and _prefers_job(g.get("account")):
+        account = account_of_request()
+        exchange.bill = books.bill(account, name)
+        if orders and _may_use_jobs(account) and prefers_async(exchange.prefer):
             return _ordered(orders, name, asked)
         # Whoever waits holds no image, but for what is to be drawn in.
-        file = asked.image if PNG in request.headers.get("Accept", "") else None
+        file = asked.image if PNG in environ.get("HTTP_ACCEPT", "") else None
         with metrics.waiting.track_inprogress():
             try:
-                answer = dispatcher.answer(name, asked, deadlines, g.get("bill"))
+                answer = dispatcher.answer(name, asked, deadlines, exchange.bill)
             except Problem as problem:
                 if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
                     turnstile.note(problem, wait_ms, algorithm, asked.size)
                 raise
-        g.answer = answer
+        exchange.answer = answer
         answer.require_answered()
-        g.source = answer.source
+        exchange.source = answer.source
         if file is not None and _wanted(answer) == PNG:
             until_ms = deadlines.answer_by_ms
             return _headed(drawing.response(name, file, answer.pages, until_ms), answer)
-        return _response(asked.uuid, answer, settings, whole=g.whole)
+        return _response(asked.uuid, answer, settings, whole=exchange.whole)
 
     @blueprint.after_request
     def _finish(response: Response) -> Response:
-        if granted := applied(
-            g.preferred_ms, whole=g.whole and response.status_code == HTTPStatus.OK
-        ):
-            response.headers.setdefault("Preference-Applied", granted)
-        uuid, source, problem = g.get("uuid"), g.get("source", "none"), g.get("problem", "")
-        if uuid is not None:
-            response.headers["Punctual-Uuid"] = quote(uuid, safe="")
-        now_ms, account, bill = clock(), g.get("account"), g.get("bill")
-        if bill is not None:
-            response.headers.update(bill.headers(now_ms))
-        reply = Replied(
-            *(response.status_code, g.get("algorithm"), uuid, source, problem),
-            *(g.arrival_ms, now_ms, g.get("retry")),
-            *(g.get("asked"), g.get("image"), g.get("answer"), account, bill, g.get("span")),
-        )
+        exchange: Exchange = g.exchange
+        _conclude(exchange, response, clock())
         # Once the caller has its reply: accounts need not be on time.
-        response.call_on_close(lambda: tally.note(reply))
+        response.call_on_close(partial(tally.note, exchange))
         return response
 
     return blueprint
 
 
-def _arrival() -> Arrival:
+def _arrival(environ: Mapping[str, Any]) -> Arrival:
     """Of the request, as far as it has been read."""
-    envelope = request.environ.get("gunicorn.socket")
+    envelope = environ.get("gunicorn.socket")
     return arrival(envelope, getattr(envelope, "since_ns", None))
 
 
-def _prefers_job(account: Account | None) -> bool:
-    """It is a preference: whose account may use no jobs waits for its answer."""
-    return (account is None or account.has(Right.JOBS)) and prefers_async(g.prefer)
+def _may_use_jobs(account: Account | None) -> bool:
+    """A job is a preference: whose account may use none waits for its answer."""
+    return account is None or account.has(Right.JOBS)
 
 
-def _parsed(body: bytes, max_image_bytes: int) -> InferenceRequest:
-    if len(body) > SMALL_BYTES and _arrival().hung_up:
+def _parsed(body: bytes, environ: Mapping[str, Any], max_image_bytes: int) -> InferenceRequest:
+    if len(body) > SMALL_BYTES and _arrival(environ).hung_up:
         # It would cost much to parse, for nobody.
         raise FrontBusy
     return InferenceRequest.parse(body, max_image_bytes)
@@ -173,10 +173,25 @@ def _response(uuid: str, answer: Answer, settings: WebSettings, *, whole: bool) 
 
 def _headed(response: Response, answer: Answer) -> Response:
     """With how the answer came about."""
-    response.headers.update({**answer.headers(), "Content-Type": response.content_type})
+    response.headers.extend(answer.headers())
     if answer.has_text:
         response.vary.add("Accept")
     return response
+
+
+def _conclude(exchange: Exchange, response: Response, now_ms: int) -> None:
+    """What a refusal has as well."""
+    exchange.status, exchange.answered_ms = response.status_code, now_ms
+    exchange.account = account_of_request()
+    exchange.problem, exchange.uuid = g.get("problem", ""), g.get("uuid")
+    headers = response.headers
+    whole = exchange.whole and exchange.status == HTTPStatus.OK
+    if granted := applied(exchange.preferred_ms, whole=whole):
+        headers.setdefault("Preference-Applied", granted)
+    if exchange.uuid is not None:
+        headers["Punctual-Uuid"] = quote(exchange.uuid, safe="")
+    if exchange.bill is not None:
+        headers.update(exchange.bill.headers(now_ms))
 
 
 def _wanted(answer: Answer) -> str | None:

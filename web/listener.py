@@ -31,23 +31,29 @@ _MAX_UNANSWERED = 2
 
 
 class Waiter:
-    """One waiting request."""
+    """One request that may have to wait; most that ask for what is kept never do."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._event: threading.Event | None = None
+        self._is_told = False
         self._results: dict[str, Result] = {}
 
     def tell(self, notice: Notice | None) -> None:
         """Wake the request, with its result or without one to make it look again."""
         if notice is not None and notice.result is not None:
             self._results[notice.line] = notice.result
-        self._event.set()
+        # In this order: whoever begins to wait makes the event, and looks then.
+        self._is_told = True
+        if self._event is not None:
+            self._event.set()
 
     def wait(self, line: str, timeout_s: float) -> Result | None:
         """The result of this line, or None when it is time to look again."""
         if line not in self._results:
-            self._event.wait(timeout_s)
-            self._event.clear()
+            self._event = threading.Event()
+            if not self._is_told:
+                self._event.wait(timeout_s)
+            self._is_told = False
         return self._results.get(line)
 
 

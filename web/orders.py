@@ -49,7 +49,7 @@ class Orders:
         Raises:
             Problem: any of those this module imports, and those of ``Bodies`` and ``JobRequest``.
         """
-        body = self._bodies.read(request, _PATIENCE_S)
+        body = self._bodies.read(request.environ, _PATIENCE_S)
         self._lobby.leave()
         return self.create(name, JobRequest.parse(body))
 

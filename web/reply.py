@@ -93,7 +93,6 @@ class Answer(NamedTuple):
             timing += f", detector;dur={finding_ms:g}, reader;dur={reading_ms:g}"
         settled = ";settled" if result.whole and result.members < result.of_members else ""
         return {
-            "Content-Type": "application/json",
             "Server-Timing": timing,
             "Punctual-Source": self.source,
             "Punctual-Bundle": result.bundle,

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
 
-from web.bill import Bill
 from web.books import Books
+from web.exchange import Exchange
 from web.metrics import Metrics
-from web.reply import Answer, Source
+from web.reply import Source
 from web.traces import end
-from web.wire import InferenceRequest
 from web.witness import Witness
-from workers.contract.account import Account
 from workers.contract.accounts import Amount
 from workers.contract.evidence import Evidence
-
-if TYPE_CHECKING:
-    from opentelemetry.trace import Span
 
 # As whoever reads logs knows it.
 logger = logging.getLogger("web.inference")
@@ -32,29 +26,6 @@ _ACCOUNT = (
 _MAY_BE_READ = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.GATEWAY_TIMEOUT}
 
 
-class Replied(NamedTuple):
-    """A reply of /inference, and what it was to.
-
-    ``asked`` and ``answer`` as far as it came to them; ``image`` where images are kept; ``account``
-    and ``bill`` while there are accounts, ``span`` where it is traced.
-    """
-
-    status: int
-    algorithm: str | None
-    uuid: str | None
-    source: str
-    problem: str
-    arrived_ms: int
-    answered_ms: int
-    retry: int | None
-    asked: InferenceRequest | None
-    image: bytes | None
-    answer: Answer | None
-    account: Account | None
-    bill: Bill | None
-    span: Span | None
-
-
 class Tally:
     """Tells the log, the metrics, the books, the witness and the traces."""
 
@@ -63,7 +34,7 @@ class Tally:
         self._books = books
         self._witness = witness
 
-    def note(self, reply: Replied) -> None:
+    def note(self, reply: Exchange) -> None:
         """One reply."""
         took_ms = reply.answered_ms - reply.arrived_ms
         name = self._metrics.observe(
@@ -89,7 +60,7 @@ class Tally:
             end(reply.span, reply.status, result, reply.answered_ms, told)
 
 
-def _used(reply: Replied) -> Amount:
+def _used(reply: Exchange) -> Amount:
     source = reply.answer.source if reply.answer else None
     result = reply.answer.result if reply.answer and source is Source.COMPUTED else None
     return Amount(
@@ -104,7 +75,7 @@ def _used(reply: Replied) -> Amount:
     )
 
 
-def _evidence(reply: Replied, algorithm: str, front: str) -> Evidence:
+def _evidence(reply: Exchange, algorithm: str, front: str) -> Evidence:
     evidence = Evidence(
         uuid=reply.uuid,
         algorithm=algorithm or None,
@@ -120,7 +91,7 @@ def _evidence(reply: Replied, algorithm: str, front: str) -> Evidence:
     return evidence.read_as(reply.answer.result) if reply.answer else evidence
 
 
-def _worth_keeping(reply: Replied) -> bytes | None:
+def _worth_keeping(reply: Exchange) -> bytes | None:
     """The image, if this reply is the first that tells what was read in it, or may be read yet."""
     computed = reply.answer is not None and reply.answer.source is Source.COMPUTED
     return reply.image if computed or reply.status in _MAY_BE_READ else None

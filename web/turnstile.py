@@ -90,7 +90,9 @@ class Turnstile:
         left_ms = self.left_ms(glance)
         # Its caller has given up or is about to; a re-send finds its uuid as it is.
         refusal: Refusal | None = Refusal(FrontBusy())
-        if left_ms > 0:
+        if left_ms > 0 and not self.is_shut:
+            refusal = self._refusal(glance, left_ms)
+        elif left_ms > 0:
             # Whatever holds up those before it, or Redis, its time ends.
             with gevent.Timeout(left_ms / 1000, False):
                 refusal = self._refusal(glance, left_ms)

@@ -66,7 +66,7 @@ def uploads_blueprint(uploads: Uploads, max_bytes: int, lobby: Lobby) -> Bluepri
     @blueprint.post("/uploads")
     @describe(BEGIN_UPLOAD)
     def begin() -> Response:
-        ticket = _parsed(Ticket, bodies.read(request, _PATIENCE_S), '{"bytes": 123456789}')
+        ticket = _parsed(Ticket, bodies.read(request.environ, _PATIENCE_S), '{"bytes": 123456789}')
         lobby.leave()
         of_lane = LANES[Lane(ticket.lane)].upload_bytes
         limit = max_bytes if of_lane is None else min(of_lane, max_bytes)
@@ -109,7 +109,9 @@ def uploads_blueprint(uploads: Uploads, max_bytes: int, lobby: Lobby) -> Bluepri
     @describe(COMPLETE_UPLOAD)
     def complete(name: str) -> Response:
         upload = known(name)
-        asked = _parsed(Completion, bodies.read(request, _PATIENCE_S), '{"sha256": "0f3a..."}')
+        asked = _parsed(
+            Completion, bodies.read(request.environ, _PATIENCE_S), '{"sha256": "0f3a..."}'
+        )
         lobby.leave()
         _complete(uploads, upload, asked.sha256)
         return _reply(known(name), HTTPStatus.OK)

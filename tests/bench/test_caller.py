@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,13 @@ def test_fewer_members_are_full_when_the_server_says_that_they_will_do() -> None
         (record,), _ = send(server.url, LONG)
     assert record.members == (2, 5)
     assert record.full
+
+
+def test_a_call_carries_the_key_of_its_account() -> None:
+    calls = [replace(call("a"), key="punctual_1_secret"), call("b", 0.1)]
+    with ScriptedServer(lambda _body, _copy: Script()) as server:
+        send(server.url, LONG, calls)
+    assert [headers.get("X-API-Key") for headers in server.headers] == ["punctual_1_secret", None]
 
 
 def test_the_request_is_the_contests() -> None:

@@ -19,6 +19,7 @@ from bench.errors import BenchError
 from bench.load import Load, Measured
 from bench.pictures import Pictures
 from bench.scenarios import (
+    accounts,
     beside,
     burst,
     duplicates,
@@ -168,6 +169,11 @@ def test_swap_changes_no_service_that_it_did_not_start(
 ) -> None:
     with pytest.raises(BenchError, match="was not started here"):
         measure(swap, answer)
+
+
+def test_accounts_needs_services_of_its_own(measure: Callable[..., Measured]) -> None:
+    with pytest.raises(BenchError, match="services of its own"):
+        measure(accounts, answer)
 
 
 def test_evidence_troubles_no_logbook_that_it_did_not_start(

@@ -195,7 +195,7 @@ def test_a_kept_result_takes_less_than_a_kilobyte(redis: RedisProcess) -> None:
     desk.pick_up()
     desk.finish()
     usage = [desk.redis.memory_usage(key) for key in (desk.key, keys.request(ALGORITHM, uuid))]
-    assert sum(usage) < 1_000
+    assert sum(usage) < 1_024
 
 
 @pytest.mark.parametrize("moment", ["queued", "running", "finished"])

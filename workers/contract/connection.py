@@ -6,14 +6,7 @@ from collections.abc import Callable
 from queue import LifoQueue
 from typing import Any, TypeVar
 
-from redis import (
-    BlockingConnectionPool,
-    Connection,
-    ConnectionPool,
-    Redis,
-    SSLConnection,
-    UnixDomainSocketConnection,
-)
+from redis import Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.backoff import AbstractBackoff, ConstantBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
@@ -22,6 +15,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from workers.contract.address import Address, Sentinels
+from workers.contract.client import BriskPool, BriskRedis
 from workers.contract.refusal import Refusal
 from workers.contract.settings import QueueSettings
 
@@ -55,7 +49,7 @@ def impatient(
         queue_class: of the connections that wait for use.
     """
     timeout_s = timeout_ms / 1000
-    pool = BlockingConnectionPool(
+    pool = BriskPool(
         **_parameters(settings.redis_address, timeout_ms),
         max_connections=_CONNECTIONS,
         timeout=None,
@@ -65,18 +59,20 @@ def impatient(
         # Once more, for a pooled connection that a restart of Redis has closed meanwhile.
         retry=_Redial(NoBackoff(), 1, (RedisConnectionError,), on_moved),
     )
-    return Redis(connection_pool=pool)
+    return BriskRedis(connection_pool=pool)
 
 
 def patient(settings: QueueSettings) -> Redis:
     """A client that outlives a restart of Redis."""
-    pool = ConnectionPool(
+    pool = BriskPool(
         **_parameters(settings.redis_address, settings.redis_timeout_ms) | settings.redis_timeouts,
+        max_connections=_CONNECTIONS,
+        timeout=None,
         retry=_Redial(
             ConstantBackoff(_RETRY_EVERY_S), _RETRIES, (RedisConnectionError, RedisTimeoutError)
         ),
     )
-    return Redis(connection_pool=pool)
+    return BriskRedis(connection_pool=pool)
 
 
 def sentinel_parameters(sentinels: Sentinels, timeout_ms: int) -> dict[str, Any]:

@@ -81,4 +81,7 @@ def set_up(log_format: LogFormat, level: int, *, gathered: bool = False) -> None
     """To the standard error, in the place of whatever was set up before."""
     handler = Gathered() if gathered else logging.StreamHandler()
     handler.setFormatter(JsonLines() if log_format is LogFormat.JSON else logging.Formatter(_TEXT))
+    # No format of ours tells them, and each line would look for them.
+    logging._srcfile = None  # as the standard library's documents advise
+    logging.logThreads = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -33,13 +33,28 @@ local function taken(reply)
   return charged(reply, algorithm, uuid, keep_uuid_ms)
 end
 
+local entry = redis.call('GET', request)
+local function bind()
+  redis.call('SET', request, entry, 'PX', keep_uuid_ms)
+end
+
+local function kept(result, asked)
+  redis.call('PEXPIRE', entry, keep_for_ms)
+  bind()
+  return taken({'kept', result, asked and 0 or 1})
+end
+
 -- A uuid belongs to its image for as long as anything is known of that. A uuid that is new may
--- still come with an image that is not.
-local entry, known = redis.call('GET', request), nil
+-- still come with an image that is not. Most of what is kept is whole, and needs nothing of a line.
+local known
 if entry then
-  known = redis.call('HGET', entry, 'fingerprint')
+  local whole, partial
+  known, whole, partial = unpack(redis.call('HMGET', entry, 'fingerprint', 'result', 'partial'))
   if known and known ~= fingerprint then
     return {'conflict'}
+  end
+  if whole and not partial then
+    return kept(whole, true)
   end
 end
 
@@ -77,18 +92,8 @@ known, result, partial, state, lease_until, attempts, fronts, first, last, dropp
 lease_until, fronts = tonumber(lease_until or 0), fronts or ''
 first, last, dropped_after = tonumber(first or 0), tonumber(last or 0), tonumber(dropped_after or 0)
 
-local function bind()
-  redis.call('SET', request, entry, 'PX', keep_uuid_ms)
-end
-
--- Most of what is kept is whole, and needs nothing of its line.
-local function kept(asked)
-  redis.call('PEXPIRE', entry, keep_for_ms)
-  bind()
-  return taken({'kept', result, asked and 0 or 1})
-end
 if result and not partial then
-  return kept(true)
+  return kept(result, true)
 end
 enter(line_of(entry))
 message = addressed(message)
@@ -112,7 +117,7 @@ local function ask_for_whole()
 end
 
 if result then
-  return kept(ask_for_whole())
+  return kept(result, ask_for_whole())
 end
 
 -- The front is told when the result is there, and a re-send keeps the image wanted for longer. The
