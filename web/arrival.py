@@ -49,7 +49,7 @@ def receive(connection: socket.socket, size: int, flags: int = 0) -> tuple[bytes
     return data, None
 
 
-def arrival(connection: socket.socket | None, since_ns: int | None = None) -> Arrival:
+def arrival(connection: socket.socket, since_ns: int | None = None) -> Arrival:
     """What the kernel notes of a TCP connection; elsewhere than on Linux every call came just now.
 
     The last bytes of a small request are its only ones. Of a large one that is still being sent
@@ -59,7 +59,7 @@ def arrival(connection: socket.socket | None, since_ns: int | None = None) -> Ar
     tcp_info says: it counts in ticks, and where a host takes the core that counts them away, bytes
     that come meanwhile are as old as the pause once the ticks are made up for.
     """
-    if connection is None or sys.platform != "linux" or connection.family == socket.AF_UNIX:
+    if sys.platform != "linux" or connection.family == socket.AF_UNIX:
         return _JUST_NOW
     try:
         noted = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_DATA_RECV.size)

@@ -111,7 +111,7 @@ class Door(GeventWorker):
             if refusal is None:
                 parser.unreader.unread(glance.data)
                 request = next(parser) if glance.is_whole else self._next(parser)
-                envelope = Envelope(client, glance.since_ns)
+                envelope = Envelope(client, glance)
                 if request is None or not self.handle_request(name, request, envelope, addr):
                     return
                 self._turnstile.is_in()

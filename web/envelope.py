@@ -9,17 +9,18 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from web.glance import Glance
+
 
 class Envelope:
     """A caller's connection, for the length of one reply; what else it can do is the connection's.
 
-    Whoever has made one seals it in the end: there may be no body. ``since_ns``: when the request
-    began to come in, if the kernel noted that.
+    Whoever has made one seals it in the end: there may be no body. ``glance``: at the request.
     """
 
-    def __init__(self, connection: socket.socket, since_ns: int | None = None) -> None:
+    def __init__(self, connection: socket.socket, glance: Glance) -> None:
         self._connection = connection
-        self.since_ns = since_ns
+        self.glance = glance
         self._head: bytes | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -31,7 +32,10 @@ class Envelope:
             self._head = data
             return
         data, self._head = self._head + data if self._head else data, b""
-        self._connection.sendall(data)
+        # All of it goes at once, most of the time; gevent's ``sendall`` asks the kernel first.
+        sent = self._connection.send(data)
+        if sent < len(data):
+            self._connection.sendall(memoryview(data)[sent:])
 
     def sendfile(self, *file: Any, **part: Any) -> int:
         """The kernel sends a file by itself, behind the head."""

@@ -73,6 +73,7 @@ class Glance:
     """``data`` is as much of a request as has arrived: the whole of a small one.
 
     ``since_ns``: when the first of it came in, CLOCK_REALTIME, if the kernel noted that.
+    ``arrived_ms``: when it did by `arrival`, in epoch milliseconds, once somebody has asked.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Glance:
     ) -> None:
         self._connection = connection
         self.data, self.since_ns = data, since_ns
+        self.arrived_ms: int | None = None
 
     def take(self, more: bytes, came_ns: int | None = None) -> None:
         """More of it has arrived."""

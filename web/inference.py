@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, g, request
 
-from web.arrival import Arrival, arrival
 from web.body import Bodies
 from web.books import Books
 from web.dispatcher import Dispatcher
 from web.drawing import PNG, Drawing
 from web.exchange import Exchange
+from web.glance import Glance
 from web.guard import Guard, account_of_request
 from web.job_wire import JobRequest
 from web.jobs import accepted
@@ -76,8 +76,7 @@ def inference_blueprint(
         environ = request.environ
         prefer = [environ["HTTP_PREFER"]] if "HTTP_PREFER" in environ else []
         g.exchange = Exchange(
-            # When it reached this machine, which may be long before a front gets round to it.
-            clock() - _arrival(environ).age_ms,
+            _arrived_ms(environ, clock),
             *(prefer, preferred_wait_ms(prefer), prefers_representation(prefer)),
         )
 
@@ -144,10 +143,20 @@ def inference_blueprint(
     return blueprint
 
 
-def _arrival(environ: Mapping[str, Any]) -> Arrival:
-    """Of the request, as far as it has been read."""
-    envelope = environ.get("gunicorn.socket")
-    return arrival(envelope, getattr(envelope, "since_ns", None))
+def _glance(environ: Mapping[str, Any]) -> Glance | None:
+    """That of the door, where the request came through it."""
+    return getattr(environ.get("gunicorn.socket"), "glance", None)
+
+
+def _arrived_ms(environ: Mapping[str, Any], clock: Clock) -> int:
+    """When it reached this machine, which may be long before a front gets round to it."""
+    glance = _glance(environ)
+    if glance is None:
+        return clock()
+    # The clock of one that is still being sent does not start before it can be read.
+    if glance.arrived_ms is None or not glance.is_whole:
+        return clock() - glance.arrival().age_ms
+    return glance.arrived_ms
 
 
 def _may_use_jobs(account: Account | None) -> bool:
@@ -156,7 +165,8 @@ def _may_use_jobs(account: Account | None) -> bool:
 
 
 def _parsed(body: bytes, environ: Mapping[str, Any], max_image_bytes: int) -> InferenceRequest:
-    if len(body) > SMALL_BYTES and _arrival(environ).hung_up:
+    glance = _glance(environ)
+    if len(body) > SMALL_BYTES and glance is not None and glance.arrival().hung_up:
         # It would cost much to parse, for nobody.
         raise FrontBusy
     return InferenceRequest.parse(body, max_image_bytes)

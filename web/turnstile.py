@@ -109,9 +109,11 @@ class Turnstile:
 
     def left_ms(self, glance: Glance) -> int:
         """How long its caller still waits, as the kernel tells; none at all is remembered."""
-        left_ms = self._wait_ms(glance) - glance.arrival().age_ms
+        now_ms, age_ms = self._clock(), glance.arrival().age_ms
+        glance.arrived_ms = now_ms - age_ms
+        left_ms = self._wait_ms(glance) - age_ms
         if left_ms <= 0:
-            self._behind_until_ms = self._clock() + _BEHIND_FOR_MS
+            self._behind_until_ms = now_ms + _BEHIND_FOR_MS
         return left_ms
 
     def shut_to(self, glance: Glance, left_ms: int, ahead: int) -> Problem | None:

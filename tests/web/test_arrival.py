@@ -42,7 +42,7 @@ def test_a_call_is_as_old_as_its_bytes_not_as_its_acceptance(
 def test_where_the_kernel_says_nothing_a_call_came_just_now() -> None:
     one, other = socket.socketpair()
     with one, other:
-        assert arrival(one) == arrival(None) == Arrival(0, hung_up=False)
+        assert arrival(one) == Arrival(0, hung_up=False)
 
 
 def test_ticks_that_stood_still_make_no_call_older_than_its_first_bytes() -> None:

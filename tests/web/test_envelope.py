@@ -10,6 +10,7 @@ from select import select
 import pytest
 
 from web.envelope import Envelope
+from web.glance import Glance
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def pair() -> Iterator[tuple[Envelope, socket.socket]]:
     front, caller = socket.socketpair()
     caller.settimeout(5)
     with front, caller:
-        yield Envelope(front), caller
+        yield Envelope(front, Glance(front)), caller
 
 
 def nothing_came(caller: socket.socket) -> bool:
