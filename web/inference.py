@@ -201,7 +201,7 @@ def _conclude(exchange: Exchange, response: Response, now_ms: int) -> None:
     if exchange.uuid is not None:
         headers["Punctual-Uuid"] = quote(exchange.uuid, safe="")
     if exchange.bill is not None:
-        headers.update(exchange.bill.headers(now_ms))
+        headers.extend(exchange.bill.headers(now_ms))
 
 
 def _wanted(answer: Answer) -> str | None:

@@ -143,7 +143,11 @@ class Function:
         answer.require_answered()
         settings = self._settings
         body = answer.body(request.uuid, settings.captain_email, settings.salt.get_secret_value())
-        headers = answer.headers() | {"Punctual-Uuid": quote(request.uuid, safe="")}
+        headers = {
+            "Content-Type": "application/json",
+            **answer.headers(),
+            "Punctual-Uuid": quote(request.uuid, safe=""),
+        }
         return Reply(HTTPStatus.OK, headers, body)
 
     def _answer(self, request: InferenceRequest, until_ms: int, ends_ms: int) -> Answer:

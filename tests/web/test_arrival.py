@@ -62,12 +62,17 @@ def test_the_kernel_notes_when_bytes_came() -> None:
         caller = socket.create_connection(listener.getsockname())
         front, _ = listener.accept()
         with caller, front:
-            before_ns = time.time_ns()
-            caller.sendall(b"POST")
-            after_ns = time.time_ns()
-            time.sleep(0.05)
-            data, came_ns = receive(front, 100)
-            assert data == b"POST"
+            came_ns = None
+            # The kernel begins to note a moment after the first socket that asks for it.
+            for _ in range(100):
+                before_ns = time.time_ns()
+                caller.sendall(b"POST")
+                after_ns = time.time_ns()
+                time.sleep(0.05)
+                data, came_ns = receive(front, 100)
+                assert data == b"POST"
+                if came_ns is not None:
+                    break
             assert came_ns is not None
             assert before_ns <= came_ns <= after_ns + 10_000_000
 
