@@ -25,10 +25,11 @@ AnyRedis: TypeAlias = MemoryRedis | RedisProcess
 # Whoever uses one of these fixtures has the marker beside it, and is no unit test.
 _MARKS = {"browser": "browser", "redis": "redis", "service": "service", "freeze": "tensorflow"}
 
-# Nor is anything in these: they start services or an interpreter a case, make environments, train.
+# Nor is anything in these: they start servers or an interpreter a case, make environments, train.
 _NO_UNITS = {
-    *("bench/test_environments.py", "bench/test_peer.py", "model/test_costly_image.py"),
-    *("pipeline", "serverless/test_sagemaker.py", "service", "training"),
+    *("bench/test_caller.py", "bench/test_environments.py", "bench/test_peer.py"),
+    *("bench/test_scenarios.py", "model/test_costly_image.py", "pipeline"),
+    *("serverless/test_aws_lambda.py", "serverless/test_sagemaker.py", "service", "training"),
     *("test_environment.py", "test_nginx.py", "test_run.py"),
 }
 

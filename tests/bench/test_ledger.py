@@ -39,6 +39,7 @@ def test_so_many_workers_as_were_asked_for_are_looked_at(clean: RedisProcess) ->
     assert status(clean).workers == 7
 
 
+@pytest.mark.redis
 def test_the_command_tells_of_redis_alone() -> None:
     parser = ArgumentParser()
     ledger.add_arguments(parser)
