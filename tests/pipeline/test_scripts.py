@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -79,7 +80,7 @@ class Server:
     def told(self) -> list[str]:
         """What Docker was told to change, without the options that are always there."""
         lines = [
-            line.replace("compose --env-file .env --env-file release.env ", "")
+            re.sub(r"^compose --env-file .env (--env-file release.env )?", "", line)
             for line in self.log.read_text().splitlines()
         ]
         # A program of Python goes on over lines of its own.
@@ -206,6 +207,30 @@ def test_weights_are_promoted_and_go_back_when_they_do_not_serve(
 def test_a_folder_without_a_bundle_changes_nothing(server: Server, tmp_path: Path) -> None:
     run = server.run("weights.sh", "release.env", str(tmp_path))
     assert run.returncode == 2
+    assert not server.log.exists()
+
+
+def test_workers_stop_at_night_and_start_in_the_morning(server: Server) -> None:
+    with ScriptedServer(lambda *_: GOOD) as service:
+        night = server.run("hours.sh", "stop", url=service.url)
+        assert not service.bodies
+        morning = server.run("hours.sh", "start", url=service.url)
+        assert service.bodies
+    assert (night.returncode, morning.returncode) == (0, 0), morning.stderr
+    assert server.told() == ["stop worker", "start worker"]
+
+
+def test_a_morning_on_which_nothing_is_answered_is_told(server: Server) -> None:
+    with ScriptedServer(lambda *_: Script(503)) as service:
+        run = server.run("hours.sh", "start", url=service.url)
+    assert run.returncode == 1
+    assert service.url in run.stderr
+
+
+def test_hours_need_a_word(server: Server) -> None:
+    run = server.run("hours.sh")
+    assert run.returncode == 2
+    assert "stop or start" in run.stderr
     assert not server.log.exists()
 
 
