@@ -8,6 +8,12 @@ compose() {
     docker compose --env-file .env --env-file "$RELEASE" "$@"
 }
 
+# VERIFY: what else verify.py is told.
+read -ra verify_options <<<"${VERIFY:-}"
+verify() {
+    python3 deploy/pipeline/verify.py "$@" "${verify_options[@]}"
+}
+
 # An algorithm is called as its bundle is.
 RENAME='
 import json, pathlib, shutil
@@ -34,15 +40,22 @@ serves_apart() (
     web=$(compose run --detach --no-deps web) || exit
     read -r address _ < <(docker inspect --format \
         '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' "$web")
-    verify "http://$address:8000" --algorithm trial --ready-within 180 --seconds 10
+    # The program itself, or to end it would leave it.
+    python3 deploy/pipeline/verify.py "http://$address:8000" --algorithm trial --ready-within 180 --seconds 10 \
+        "${verify_options[@]}" &
+    while kill -0 $! 2>/dev/null; do
+        # What has ended by itself will never be ready.
+        ended=$(docker ps --all --quiet --filter status=exited --filter "id=$worker" --filter "id=$web")
+        if [[ -n $ended ]]; then
+            kill $!
+            echo "A container of it has ended by itself:" >&2
+            docker logs --tail 3 "${ended%%$'\n'*}" >&2
+            exit 1
+        fi
+        sleep 1
+    done
+    wait $!
 )
-
-# VERIFY: what else verify.py is told.
-verify() {
-    local options
-    read -ra options <<<"${VERIFY:-}"
-    python3 deploy/pipeline/verify.py "$@" "${options[@]}"
-}
 
 # Note what runs of these services; `old` are their containers.
 note_old() {

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from model.bundle import Bundle
-from tests.bench.scripted import Script, ScriptedServer
+from tests.bench.scripted import SILENT, Script, ScriptedServer
 from tests.service_process import ROOT
 
 # Two old containers of each service and, once they were begun, as many new ones.
@@ -27,6 +27,7 @@ case "$*" in
     inspect*trial-web) echo "$TRIAL" ;;
     *"ps -q worker web") printf 'old-worker\\nold-web\\n' ;;
     inspect*) echo healthy ;;
+    "ps --all"*) echo "$ENDED" ;;
     *"ps -aq"*) printf 'old-worker\\nold-web\\nnew-worker\\nnew-web\\n' ;;
 esac
 case "$*" in $FAILS) exit 1 ;; esac
@@ -58,10 +59,11 @@ class Server:
         url: str = "",
         fails: str = "nothing",
         trial: Script = TRIED,
+        ended: str = "",
     ) -> subprocess.CompletedProcess[str]:
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         own = {"PATH": path, "LOG": str(self.log), "FAILS": fails, "URL": url, "TRIAL": self.trial}
-        own |= {"VERIFY": "--rate 20 --seconds 0.2"}
+        own |= {"VERIFY": "--rate 20 --seconds 0.2", "ENDED": ended}
         with ScriptedServer(lambda *_: trial, at=(self.trial, 8000)):
             return self._run(script, *arguments, own=own)
 
@@ -146,6 +148,14 @@ def test_a_trial_that_cannot_be_started_is_cleared_away(server: Server) -> None:
     run = server.run("rollout.sh", "release.env", fails="*--no-deps web")
     assert run.returncode == 1
     assert server.told()[-1].startswith("rm --force trial-worker")
+
+
+def test_a_trial_that_ends_by_itself_is_not_waited_for(server: Server) -> None:
+    run = server.run("rollout.sh", "release.env", trial=SILENT, ended="trial-worker")
+    assert run.returncode == 1
+    assert "has ended by itself" in run.stderr
+    assert "logs --tail 3 trial-worker" in server.log.read_text()
+    assert server.told() == ["pull --quiet web worker flower", *APART]
 
 
 def test_a_release_that_does_not_become_ready_never_had_a_caller(server: Server) -> None:
