@@ -10,7 +10,8 @@ import yaml
 from pydantic import SecretStr
 
 from tests.service_process import ROOT, SAMPLE_ANSWER, Service
-from web import account_problems, job_problems, problems
+from web import account_problems, evidence_problems, job_problems, problems
+from web.problem import Problem
 from web.settings import WebSettings
 from workers.contract.settings import QueueSettings
 from workers.settings import WorkerSettings
@@ -65,9 +66,9 @@ def test_every_line_of_the_example_environment_is_read() -> None:
 def test_the_table_of_status_codes_is_the_problems() -> None:
     kinds = {
         (str(problem.status.value), problem.type)
-        for module in (problems, account_problems, job_problems)
+        for module in (problems, account_problems, evidence_problems, job_problems)
         for problem in vars(module).values()
-        if isinstance(problem, type) and issubclass(problem, problems.Problem)
+        if isinstance(problem, type) and issubclass(problem, Problem)
     }
     rows = {(status, kind) for status, kind, *_ in documented("Status codes") if status != "200"}
     assert rows == kinds - {("500", "internal")}
@@ -76,9 +77,9 @@ def test_the_table_of_status_codes_is_the_problems() -> None:
 def test_every_problem_has_its_section() -> None:
     kinds = {
         f"{problem.status.value} `{problem.type}`"
-        for module in (problems, account_problems, job_problems)
+        for module in (problems, account_problems, evidence_problems, job_problems)
         for problem in vars(module).values()
-        if isinstance(problem, type) and issubclass(problem, problems.Problem)
+        if isinstance(problem, type) and issubclass(problem, Problem)
     }
     assert set(re.findall(r"^### (.+)$", HTTP, re.MULTILINE)) == kinds
 

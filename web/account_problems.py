@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from types import MappingProxyType
 
-from web.problems import Problem
+from web.problem import Problem
 
 
 class Unauthorized(Problem):

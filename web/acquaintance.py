@@ -12,7 +12,7 @@ from gevent.event import AsyncResult
 from redis import RedisError
 
 from web.glance import Call
-from web.problems import Problem
+from web.problem import Problem
 from web.status import LatestStatus
 from workers.contract.ledger import Ledger, Name
 

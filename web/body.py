@@ -8,7 +8,8 @@ from typing import IO, Any
 import gevent
 from gunicorn.http.errors import ParseException
 
-from web.problems import BodyLate, BodyTooLarge, EncodingUnknown, FrontBusy, NotJson, Problem
+from web.problem import Problem
+from web.problems import BodyLate, BodyTooLarge, EncodingUnknown, FrontBusy, NotJson
 from web.wire import max_body_bytes
 
 # Whoever sends more slowly is given up; meanwhile nothing but what was sent is held for them.

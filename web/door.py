@@ -23,7 +23,8 @@ from web.envelope import Envelope
 from web.glance import Glance
 from web.lobby import Lobby
 from web.porter import Porter
-from web.problems import OfHttp, Problem, Reply
+from web.problem import Problem, Reply
+from web.problems import OfHttp
 from web.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from gevent.threadpool import ThreadPool
 from pydantic import create_model
 from werkzeug.routing import BaseConverter
 
+from web.evidence_problems import EvidenceAway, EvidenceUnknown
 from web.guard import account_of_request
 from web.openapi.operation import Body, Operation, Parameter, Reply, Value, describe
-from web.problems import EvidenceAway, EvidenceUnknown
 from workers.contract.account import Right
 from workers.contract.evidence import Evidence
 from workers.contract.logbook import Logbook

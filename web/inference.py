@@ -32,7 +32,8 @@ from web.prefer import (
     prefers_async,
     prefers_representation,
 )
-from web.problems import FrontBusy, Problem
+from web.problem import Problem
+from web.problems import FrontBusy
 from web.reply import Answer
 from web.settings import WebSettings
 from web.status import LatestStatus

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from web.problems import BodyTooLarge, Problem
+from web.problem import Problem
+from web.problems import BodyTooLarge
 
 
 class InputTooLarge(BodyTooLarge):

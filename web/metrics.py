@@ -23,7 +23,8 @@ from prometheus_client.registry import Collector
 from web.demand import Demand
 from web.line_metrics import LineMetrics
 from web.openapi.operation import Body, Operation, Reply, describe
-from web.problems import LineFull, Problem
+from web.problem import Problem
+from web.problems import LineFull
 from web.status import LatestStatus
 from workers.contract.account import Right
 from workers.contract.readiness import Readiness

@@ -10,7 +10,8 @@ import threading
 
 from redis import RedisError
 
-from web.problems import Problem, QueueFull, QueueReadOnly, QueueRefuses, RedisAway
+from web.problem import Problem
+from web.problems import QueueFull, QueueReadOnly, QueueRefuses, RedisAway
 from workers.contract.clock import Clock
 from workers.contract.refusal import Refusal
 

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 from web.metrics import Metrics
 from web.openapi.examples import ALGORITHM, BUNDLE
 from web.openapi.operation import Body, Operation, Reply, describe
-from web.problems import Problem, document
+from web.problem import Problem, document
 from web.status import LatestStatus
 from workers.contract.account import Right
 from workers.contract.clock import Clock

@@ -21,7 +21,8 @@ from gevent.server import StreamServer
 from web.acquaintance import Acquaintance
 from web.arrival import receive
 from web.glance import LONGEST_BYTES, Call, Glance
-from web.problems import FrontBusy, Problem, Reply
+from web.problem import Problem, Reply
+from web.problems import FrontBusy
 from web.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)

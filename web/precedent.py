@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gevent import Greenlet, getcurrent
 
-from web.problems import Problem
+from web.problem import Problem
 from workers.contract.clock import Clock
 
 _ASK_AGAIN_MS = 50

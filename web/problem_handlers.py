@@ -8,7 +8,8 @@ from http import HTTPStatus
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from web.problems import CONTENT_TYPE, OfHttp, Problem, document
+from web.problem import CONTENT_TYPE, Problem, document
+from web.problems import OfHttp
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from web.acquaintance import Acquaintance
 from web.glance import Glance
 from web.metrics import Metrics
 from web.precedent import Precedents, Speaking
-from web.problems import FrontBusy, Problem
+from web.problem import Problem
+from web.problems import FrontBusy
 from web.settings import WebSettings
 from web.turns import Turns
 from web.witness import Witness

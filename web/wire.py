@@ -19,7 +19,8 @@ from pydantic import (
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
-from web.problems import BodyTooLarge, FieldInvalid, NotJson, Problem
+from web.problem import Problem
+from web.problems import BodyTooLarge, FieldInvalid, NotJson
 
 # The contract has four fields. A body of millions of brackets would cost seconds to parse.
 _MAX_VALUES = 10_000

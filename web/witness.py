@@ -20,7 +20,7 @@ from pathlib import Path
 
 from web.glance import Glance
 from web.metrics import Metrics
-from web.problems import Problem
+from web.problem import Problem
 from web.wire import is_uuid
 from workers.contract.clock import Clock
 from workers.contract.evidence import Batch, Evidence, Kept

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from deploy.serverless.events import call, response
 from deploy.serverless.function import Function, Reply
 from deploy.serverless.settings import ServerlessSettings
-from web.problems import Problem
+from web.problem import Problem
 
 # To hand the reply over.
 _REPLY_MS = 50

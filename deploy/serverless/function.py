@@ -12,15 +12,8 @@ from urllib.parse import quote
 from deploy.serverless.reader import Reader
 from deploy.serverless.settings import ServerlessSettings
 from web.prefer import applied, preferred_wait_ms
-from web.problems import (
-    CONTENT_TYPE,
-    AlgorithmUnknown,
-    BodyTooLarge,
-    EncodingUnknown,
-    OfHttp,
-    Problem,
-    document,
-)
+from web.problem import CONTENT_TYPE, Problem, document
+from web.problems import AlgorithmUnknown, BodyTooLarge, EncodingUnknown, OfHttp
 from web.reply import Answer, Source
 from web.wire import InferenceRequest, max_body_bytes
 from workers.contract.clock import Clock, wall_clock_ms

@@ -19,7 +19,8 @@ from typing import Final
 from deploy.serverless.function import Call, Function, Reply
 from deploy.serverless.settings import ServerlessSettings
 from model.errors import ModelError
-from web.problems import BodyLate, BodyTooLarge, NotJson, OfHttp, Problem, WorkersAway
+from web.problem import Problem
+from web.problems import BodyLate, BodyTooLarge, NotJson, OfHttp, WorkersAway
 from web.wire import max_body_bytes
 
 # SageMaker names another one where containers share a machine.

@@ -13,11 +13,12 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from tests.service_process import ROOT
-from web import account_problems, job_problems, problems
+from web import account_problems, evidence_problems, job_problems, problems
 from web.app import create_app
 from web.openapi.document import VERSION, methods_of, path_of
 from web.openapi.operation import Operation, describe
-from web.problems import OfHttp, Problem
+from web.problem import Problem
+from web.problems import OfHttp
 from web.settings import WebSettings
 
 SNAPSHOT = ROOT / "docs" / "openapi.json"
@@ -51,7 +52,7 @@ def test_every_route_is_described_and_nothing_else(app: Flask, openapi: dict[str
 def test_every_problem_is_in_it_under_its_status(openapi: dict[str, Any]) -> None:
     expected = {
         (str(problem.status.value), f"urn:punctual:problem:{problem.type}")
-        for module in (problems, account_problems, job_problems)
+        for module in (problems, account_problems, evidence_problems, job_problems)
         for problem in vars(module).values()
         if isinstance(problem, type) and issubclass(problem, Problem) and problem is not OfHttp
     }

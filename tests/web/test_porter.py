@@ -13,7 +13,8 @@ from gevent.pool import Pool
 from gevent.socket import create_connection
 
 from web.porter import Porter
-from web.problems import LineFull, Problem
+from web.problem import Problem
+from web.problems import LineFull
 
 
 class World:

@@ -15,7 +15,8 @@ from werkzeug.routing import Rule
 from web.account_problems import AccountsAway, Forbidden, RateLimited, Unauthorized
 from web.openapi.operation import Operation, Parameter, Reply, Value, operation_of
 from web.openapi.schemas import Schemas
-from web.problems import OfHttp, Problem
+from web.problem import Problem
+from web.problems import OfHttp
 
 # Of the package (setup.cfg), which is not installed in the containers.
 VERSION = "0.1.0"

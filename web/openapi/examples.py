@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from web.openapi.operation import Value
+from web.problem import Problem
 from web.problems import (
     AlgorithmUnknown,
-    Problem,
     QueueFull,
     QueueReadOnly,
     QueueRefuses,

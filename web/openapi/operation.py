@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 
-from web.problems import Problem
+from web.problem import Problem
 from workers.contract.account import Right
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from web.openapi.operation import Body, Operation
-from web.problems import CONTENT_TYPE, Problem, ProblemDocument, document
+from web.problem import CONTENT_TYPE, Problem, ProblemDocument, document
 
 _Mode = Literal["validation", "serialization"]
 _TEMPLATE = "#/components/schemas/{model}"
