@@ -36,7 +36,6 @@ HELP = "what accounts cost a request, and a greedy one the others"
 KEYS = ("phase",)
 COMPARED = ()
 
-_GREEDY = "greedy"
 # Far above what anybody here asks.
 _AMPLE = Limits(rate=1_000, burst=1_000, quota=1e9)
 _LOCKED_MS = 5_000
@@ -106,7 +105,7 @@ def _begin(path: Path, options: Namespace) -> tuple[list[str], list[str], str]:
             names = (f"{kind}-{number}" for number in range(options.keys))
             return [accounts.add(Account(name, limits), wall_clock_ms()) for name in names]
 
-        greedy = Account(_GREEDY, Limits(options.greedy_rate, burst))
+        greedy = Account("greedy", Limits(options.greedy_rate, burst))
         return keys("free", Limits()), keys("ample", _AMPLE), accounts.add(greedy, wall_clock_ms())
 
 

@@ -25,10 +25,9 @@ from typing import Any
 import yaml
 
 _VERIFY = Path(__file__).resolve().parents[1] / "pipeline" / "verify.py"
-_URL = "http://127.0.0.1:8000"
+# Where both fronts listen, in the place of a Service; each has the port after it for its probes.
+_PORT = 8000
 _STORM_S = 60
-# Two listen at one port of this machine, in the place of a Service.
-_BOTH_LISTEN = ("--env", "GUNICORN_CMD_ARGS=--reuse-port")
 
 _FILES, _PROCESSES = 16_384, 4_096
 
@@ -42,9 +41,12 @@ class Faulty(Exception):
 class Pod:
     """One container of a workload; methods raise Faulty."""
 
-    def __init__(self, name: str, spec: Manifest, overlay: Overlay, *extra: str) -> None:
+    def __init__(
+        self, name: str, spec: Manifest, overlay: Overlay, port: int | None = None
+    ) -> None:
         self.name = name
         self.restarts = 0
+        self._port = port
         self.grace_s = spec.get("terminationGracePeriodSeconds", 30)
         (self._container,) = spec["containers"]
         may, is_user = self._container["securityContext"], spec["securityContext"]
@@ -61,7 +63,7 @@ class Pod:
             *(f"--memory={_bytes(limits['memory'])}", f"--memory-swap={_bytes(limits['memory'])}"),
             *overlay.mounts(name, spec),
             *overlay.environment(self._container),
-            *extra,
+            *([f"--env=GUNICORN_CMD_ARGS={_listening(port)}"] if port else []),
             *(self._container["image"], *self._container["args"]),
         ]
 
@@ -87,8 +89,9 @@ class Pod:
         asked = self._container[probe]
         timeout_s = asked.get("timeoutSeconds", 1)
         if "httpGet" in asked:
+            url = f"http://127.0.0.1:{self._port}{asked['httpGet']['path']}"
             try:
-                with urllib.request.urlopen(_URL + asked["httpGet"]["path"], timeout=timeout_s):
+                with urllib.request.urlopen(url, timeout=timeout_s):
                     return True
             except OSError:
                 return False
@@ -136,7 +139,7 @@ class Overlay:
         return [
             Pod("redis", self._spec("StatefulSet", "redis"), self),
             *(Pod(f"worker-{number}", workers, self) for number in (1, 2)),
-            *(Pod(f"front-{number}", fronts, self, *_BOTH_LISTEN) for number in (1, 2)),
+            *(Pod(f"front-{number}", fronts, self, _PORT + number) for number in (1, 2)),
         ]
 
     def environment(self, container: Manifest) -> list[str]:
@@ -204,7 +207,12 @@ def main() -> int:
                 pod.start()
             _, worker, other_worker, front, other_front = pods
             _require_probes(pods)
-            command = [sys.executable, str(_VERIFY), _URL, f"--seconds={_STORM_S}"]
+            command = [
+                sys.executable,
+                str(_VERIFY),
+                f"http://127.0.0.1:{_PORT}",
+                f"--seconds={_STORM_S}",
+            ]
             with subprocess.Popen([*command, "--ready-within=30", "--first-try=90"]) as storm:
                 for break_it in (worker.kill, other_worker.end, front.kill, other_front.end):
                     time.sleep(5)
@@ -225,6 +233,10 @@ def _require_probes(pods: list[Pod]) -> None:
         for probe in ("readinessProbe", "livenessProbe"):
             if not pod.passes(probe):
                 raise Faulty(f"{pod.name} does not pass its {probe}")
+
+
+def _listening(port: int) -> str:
+    return f"--reuse-port --bind=127.0.0.1:{_PORT} --bind=127.0.0.1:{port}"
 
 
 def _podman(*arguments: str) -> str:
