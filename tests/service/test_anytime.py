@@ -86,10 +86,10 @@ def test_a_burst_is_answered_by_fewer_members_and_made_whole_when_it_is_over(
 
 
 # So long that a machine with much else to do is in time for one, and never for all.
-@pytest.mark.parametrize("slow", [300], indirect=True)
+@pytest.mark.parametrize("slow", [800], indirect=True)
 def test_who_has_little_time_gets_what_fits_into_it(slow: Service) -> None:
     body = request_body()
-    hurried = slow.post(body, Prefer="wait=1.2")
+    hurried = slow.post(body, Prefer="wait=3.8")
     assert 1 <= members(hurried) < MEMBERS
 
     slow.wait_until(lambda: counted(slow, "completions") == 1)
