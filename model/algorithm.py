@@ -26,6 +26,9 @@ class Algorithm(Protocol):
     def check(self, golden: Golden) -> None:
         """Read one of the bundle's golden images; BundleInvalid if it reads differently."""
 
+    def probe(self) -> None:
+        """Begin to read a golden image; raises what ``readings`` does."""
+
     def read(self, image: bytes) -> Reading:
         """The whole answer; raises what ``readings`` does."""
 

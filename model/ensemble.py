@@ -107,6 +107,10 @@ class Ensemble:
         """
         self._examples.check(golden)
 
+    def probe(self) -> None:
+        """Ask the first member about a golden image; raises what ``readings`` does."""
+        next(self.readings(self._examples.first))
+
     def read(self, image: bytes) -> Reading:
         """Read one image file with all members; raises what ``readings`` does."""
         *_, last = self.readings(image)

@@ -24,6 +24,11 @@ class Examples:
             for golden in bundle.manifest.golden
         }
 
+    @property
+    def first(self) -> bytes:
+        """The image file of one of them."""
+        return next(iter(self._images.values()))
+
     def check(self, golden: Golden) -> None:
         """Read one of them.
 

@@ -84,6 +84,10 @@ class SheetReader:
         """
         self._examples.check(golden)
 
+    def probe(self) -> None:
+        """Ask the first member about a golden image; raises what ``readings`` does."""
+        next(self.readings(self._examples.first))
+
     def read(self, image: bytes) -> Reading:
         """Read one file to the end; raises what ``readings`` does."""
         *_, last = self.readings(image)

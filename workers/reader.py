@@ -122,8 +122,12 @@ class Reader:
         return self._along.read(ticket)
 
     def probe(self) -> None:
-        """Read a golden image and report that this worker is able to."""
-        self._ensemble.check(self._ensemble.bundle.manifest.golden[0])
+        """Begin to read a golden image and report that this worker is able to.
+
+        One member proves the path as well as all of them, and a caller who comes meanwhile waits
+        for one at the most.
+        """
+        self._ensemble.probe()
         self._line.probed()
 
     def _compute(self, image: bytes, allowance: Allowance, fetched_us: float) -> _Computed:

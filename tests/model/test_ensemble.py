@@ -63,6 +63,26 @@ def test_the_answer_is_the_mean_of_the_members(tiny_bundle: Path, materials: Pat
     assert reading.probability == pytest.approx((first[0] + second[0]) / 2, abs=1e-5)
 
 
+def test_a_probe_asks_one_member(bundle: Path) -> None:
+    """So that a caller who comes meanwhile does not wait for a whole ensemble."""
+    asked: list[int] = []
+
+    def member(number: int) -> Network:
+        def network(_: Pixels) -> Probabilities:
+            asked.append(number)
+            return np.array([0.1, 0.6, 0.3], np.float32)
+
+        return network
+
+    ensemble_of(bundle, member(1), member(2)).probe()
+    assert asked == [1]
+
+
+def test_a_probe_fails_with_its_engine(bundle: Path) -> None:
+    with pytest.raises(EngineFailed):
+        ensemble_of(bundle, saying(np.nan, 0.5, 0.5)).probe()
+
+
 def test_what_else_it_could_be_is_told_likeliest_first(bundle: Path) -> None:
     """Though here a rule says `isnull` of what looks most like something else."""
     rule = {"label": "isnull", "threshold": 0.25, "least": 0}

@@ -89,9 +89,11 @@ def test_no_probe_is_sent_without_workers(watch: Watch) -> None:
     assert not watch.probe_is_due()
 
 
-def test_no_probe_is_sent_behind_waiting_messages(watch: Watch, any_redis: AnyRedis) -> None:
+@pytest.mark.parametrize("queue", [INFERENCE, LATE, PARTIAL])
+def test_no_probe_is_sent_before_what_waits(watch: Watch, any_redis: AnyRedis, queue: str) -> None:
+    """It would go before what is late or to be made whole, for ever where a probe takes long."""
     watch.beat("host:1")
-    any_redis.client.lpush(INFERENCE, "a message")
+    any_redis.client.lpush(queue, "a message")
     assert not watch.probe_is_due()
 
 

@@ -167,9 +167,12 @@ class Readiness:
         )
 
     def take_probe_turn(self, status: Status) -> bool:
-        """Whether the caller should send a probe: workers idle, none waiting, nobody else did."""
+        """Whether the caller should send a probe: workers idle, none waiting, nobody else did.
+
+        Whatever waits shows as much when it is done, and a probe would go before it.
+        """
         recent = status.idle_ms is not None and status.idle_ms < _PROBE_EVERY_MS
-        if recent or status.queue_length or not status.workers:
+        if recent or any(status.waiting) or not status.workers:
             return False
         turn = keys.of(status.line, keys.PROBE_TURN)
         return bool(self._redis.set(turn, 1, nx=True, px=_PROBE_EVERY_MS))
