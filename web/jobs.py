@@ -28,6 +28,7 @@ from web.openapi.operation import describe
 from web.orders import Orders
 from web.prefer import preferred_wait_ms
 from web.problems import FieldInvalid, ImageUnreadable
+from web.query import number
 from workers.contract.clock import Clock
 from workers.contract.items import Items, Told
 from workers.contract.job import Job, name_of
@@ -100,8 +101,8 @@ def jobs_blueprint(
     @blueprint.get("/jobs")
     @describe(LIST_JOBS)
     def index() -> Response:
-        count = _number("limit", _PAGE, _MAX_PAGE)
-        before = _number("cursor", _LATEST, _LATEST)
+        count = number("limit", _PAGE, _MAX_PAGE)
+        before = number("cursor", _LATEST, _LATEST)
         found = aside(jobs.page, account_name(), before, count + 1)
         page = found[:count]
         more = str(page[-1].number) if page and len(found) > len(page) else None
@@ -148,11 +149,3 @@ def _reply(job: Job, status: HTTPStatus) -> Response:
 def _pages(lines: Iterator[str]) -> Iterator[str]:
     while page := aside(next, lines, ""):
         yield page
-
-
-def _number(name: str, default: int, most: int) -> int:
-    """One of the query's, from 1 on."""
-    text = request.args.get(name, str(default))
-    if not text.isascii() or not text.isdigit():
-        raise FieldInvalid(f"{name}: not a number. Leave it out, or take it from a reply.")
-    return max(1, min(int(text), most))

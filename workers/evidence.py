@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _find(folder: Path, arguments: argparse.Namespace) -> Iterator[str]:
     with Logbook(folder, _LOCKED_MS) as logbook:
-        for evidence in logbook.search(
+        for found in logbook.search(
             arguments.most,
             uuid=arguments.uuid,
             answer=arguments.answer,
@@ -82,7 +82,8 @@ def _find(folder: Path, arguments: argparse.Namespace) -> Iterator[str]:
             since_ms=arguments.since,
             until_ms=arguments.until,
         ):
-            yield json.dumps({"arrived": _moment(evidence.arrived_ms), **evidence._asdict()})
+            told = found.evidence._asdict()
+            yield json.dumps({"arrived": _moment(found.position.arrived_ms), **told})
 
 
 def _status(folder: Path, _: argparse.Namespace) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ class Told(Service):
         """So many uuids, each of which is answered."""
         uuids = [uuid.uuid4().hex for _ in range(count)]
         for each in uuids:
-            assert self.post(request_body(esun_uuid=each)).status_code == 200
+            assert self.post(request_body(esun_uuid=each), Prefer="wait=10").status_code == 200
         return uuids
 
     def found(self, name: str) -> list[dict[str, Any]]:
@@ -137,12 +138,14 @@ def test_the_console_shows_what_was_replied(told: Told, page: Page) -> None:
     told.await_evidence([name])
     page.goto(f"{told.url}/operator")
     said = page.locator("#evidence .said")
-    page.fill("#uuid", "<b>nobody's</b>/../../overview?#")
-    page.click("#evidence button")
+    uuid, answer = page.locator("[name=uuid]"), page.locator("#evidence [name=answer]")
+    uuid.fill("<b>nobody's</b>/../../overview?#")
+    expect(answer).to_be_disabled()
+    page.click("#evidence form button")
     expect(said).to_contain_text("Nothing is kept of this uuid")
 
-    page.fill("#uuid", name)
-    page.click("#evidence button")
+    uuid.fill(name)
+    page.click("#evidence form button")
     expect(said).to_have_text("1 reply")
     row = page.locator("#evidence tbody tr")
     for text in (SAMPLE_ANSWER, "computed", "settled", told.line):
@@ -152,6 +155,20 @@ def test_the_console_shows_what_was_replied(told: Told, page: Page) -> None:
     page.click("[data-language=zh-Hant]")
     expect(said).to_have_text("1 筆回覆")
     expect(row).to_contain_text("計算")
+
+    # Whose uuid nobody knows: by the answer, since a moment ago, and those before them.
+    told.await_evidence(told.ask(60))
+    uuid.fill("")
+    answer.fill(SAMPLE_ANSWER)
+    ten_minutes_ago = time.localtime(time.time() - 600)
+    page.fill("[name=since_ms]", time.strftime("%Y-%m-%dT%H:%M:%S", ten_minutes_ago))
+    page.click("#evidence form button")
+    expect(row).to_have_count(50)
+    page.click("#evidence .more")
+    expect(page.locator("#evidence tbody", has_text=name)).to_be_visible()
+    page.fill("[name=since_ms]", "2099-01-01T00:00:00")
+    page.click("#evidence form button")
+    expect(said).to_have_text("沒有符合條件的回覆")
 
 
 def test_two_logbooks_of_a_folder_take_turns(told: Told) -> None:

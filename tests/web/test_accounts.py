@@ -252,6 +252,15 @@ def test_an_account_sees_the_evidence_of_its_own(bank: Bank) -> None:
     assert bank.get("/evidence/a-uuid", operator).status_code == 200
     assert kind(bank.get("/evidence/a-uuid", other)) == (404, "evidence-unknown")
 
+    def found(question: str, asks: str) -> list[str]:
+        return [each["uuid"] for each in bank.get(f"/evidence{question}", asks).json["evidence"]]
+
+    for question in ("", "?account=bank"):
+        assert found(question, key) == found(question, operator) == ["a-uuid"]
+    assert found("", other) == found("?account=other", operator) == []
+    assert kind(bank.get("/evidence?account=bank", other)) == (403, "forbidden")
+    assert kind(bank.get("/evidence")) == (401, "unauthorized")
+
 
 def test_keys_and_usage_outlive_redis_and_the_front(bank: Bank) -> None:
     key = bank.add("bank", 0, 0, 2, rights=frozenset({Right.USAGE}))

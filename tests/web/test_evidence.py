@@ -111,7 +111,8 @@ def test_of_every_reply_there_is_evidence(desk: Desk) -> None:
 def test_a_service_without_a_logbook_notes_nothing(desk: Desk) -> None:
     desk.world.front.post(b"")
     assert desk.told(desk.world.front) == []
-    assert kind(desk.world.front.get("/evidence/a-uuid")) == (404, "evidence-unknown")
+    for path in ("/evidence/a-uuid", "/evidence"):
+        assert kind(desk.world.front.get(path)) == (404, "evidence-unknown")
 
 
 @pytest.mark.parametrize(("days", "images"), [(0, []), (1, [IMAGE, b"late", b"failed"])])
@@ -188,6 +189,53 @@ def test_what_is_known_of_a_uuid_is_told(desk: Desk) -> None:
     assert kind(desk.front.get("/evidence/nobody")) == (404, "evidence-unknown")
 
 
+def test_replies_are_found_by_answer_account_and_time(desk: Desk) -> None:
+    """Page by page, the latest first."""
+    told = Evidence("1", None, 1, 6, 200, "answered", "host:1", answer="德", account="bank")
+    others = (
+        told._replace(uuid="2", arrived_ms=2, answer="得"),
+        told._replace(uuid="3", arrived_ms=3, account=None),
+        told._replace(uuid=None, arrived_ms=3, answer=None, account=None),
+    )
+    desk.write(told, *others)
+
+    def found(question: str) -> tuple[list[str | None], str | None]:
+        reply = desk.front.get(f"/evidence{question}")
+        assert reply.status_code == 200, reply.text
+        return [each["uuid"] for each in reply.json["evidence"]], reply.json["next"]
+
+    assert found("") == ([None, "3", "2", "1"], None)
+    assert found("?answer=%E5%BE%B7") == (["3", "1"], None)
+    assert found("?account=bank") == (["2", "1"], None)
+    assert found("?since_ms=2&until_ms=3") == (["2"], None)
+    assert found("?answer=no' OR '1'='1") == ([], None)
+    page, cursor = found("?limit=1")
+    for _ in range(3):
+        more, cursor = found(f"?limit=1&cursor={cursor}")
+        page += more
+    assert (page, cursor) == ([None, "3", "2", "1"], None)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("uuid=a-uuid", "uuid: not one of answer, account, "),
+        ("since_ms=yesterday", "since_ms: not a number"),
+        ("limit=-1", "limit: not a number"),
+        ("cursor=57", "cursor: none of this search"),
+        ("cursor=1.2;DROP TABLE evidence", "cursor: none of this search"),
+    ],
+)
+def test_a_question_that_is_not_understood_finds_nothing(
+    desk: Desk, question: str, said: str
+) -> None:
+    """Rather than more than was asked for."""
+    desk.write(Evidence("a-uuid", None, 5, 6, 200, "answered", "host:1"))
+    reply = desk.front.get(f"/evidence?{question}")
+    assert kind(reply) == (422, "field-invalid")
+    assert reply.json["detail"].startswith(said)
+
+
 @pytest.mark.parametrize(
     "uuid",
     ["../../etc/passwd", "..%2f..%2fevidence.db", "a//b", "' OR '1'='1", "%", "德", "a?b", "/x"],
@@ -209,7 +257,8 @@ def test_a_line_break_in_a_uuid_gets_into_no_header(desk: Desk) -> None:
 
 
 def test_a_logbook_that_cannot_be_read_is_a_503(desk: Desk) -> None:
-    assert kind(desk.front.get("/evidence/a-uuid")) == (503, "evidence-away")
+    for path in ("/evidence/a-uuid", "/evidence"):
+        assert kind(desk.front.get(path)) == (503, "evidence-away")
     (desk.folder / FILE).write_bytes(b"this is no database" * 100)
     reply = desk.front.get("/evidence/a-uuid")
     assert kind(reply) == (503, "evidence-away")

@@ -60,7 +60,7 @@ class Folder:
 
     def search(self, most: int = 100, **asked: Any) -> list[str | None]:
         with Logbook(self.path, 1_000) as logbook:
-            return [evidence.uuid for evidence in logbook.search(most, **asked)]
+            return [found.evidence.uuid for found in logbook.search(most, **asked)]
 
     def summary(self) -> Any:
         with Logbook(self.path, 1_000) as logbook:
@@ -110,6 +110,20 @@ def test_replies_are_found_by_whatever_is_known_of_them(folder: Folder) -> None:
     assert folder.search(answer="德", account="bank", since_ms=NOW_MS + 2) == ["three"]
     assert folder.search(since_ms=NOW_MS + 1, until_ms=NOW_MS + 2) == ["two"]
     assert folder.search(uuid="' OR 1 --") == []
+
+
+def test_a_search_goes_on_where_it_ended(folder: Folder) -> None:
+    """Of replies that arrived within one millisecond too, and while more come."""
+    folder.append(batch(*(reply(str(number), NOW_MS + number // 2) for number in range(5))))
+    told: list[str | None] = []
+    place = None
+    for size in (1, 3, 3):
+        with Logbook(folder.path, 1_000) as logbook:
+            page = list(logbook.search(size, before=place))
+        told += [found.evidence.uuid for found in page]
+        place = page[-1].position
+        folder.append(batch(reply("later", NOW_MS + 9), run=f"run {size} {len(told)}"))
+    assert told == ["4", "3", "2", "1", "0"]
 
 
 @pytest.mark.parametrize("asked", ["uuid", "answer", "account", "arrived_ms"])

@@ -35,6 +35,20 @@ class Losses(NamedTuple):
     missed: int
 
 
+class Position(NamedTuple):
+    """Where a reply stands among all, of which those of one millisecond have an order too."""
+
+    arrived_ms: int
+    number: int
+
+
+class Found(NamedTuple):
+    """A reply that was looked for."""
+
+    position: Position
+    evidence: Evidence
+
+
 class Summary(NamedTuple):
     """What a logbook holds: how many replies since and until when, in how many bytes."""
 
@@ -68,7 +82,7 @@ class Logbook:
 
     def of(self, uuid: str, most: int, account: str | None = None) -> list[Evidence]:
         """The latest replies to a uuid, of this account or all, the oldest of them first."""
-        return [*self.search(most, uuid=uuid, account=account)][::-1]
+        return [found.evidence for found in self.search(most, uuid=uuid, account=account)][::-1]
 
     def search(
         self,
@@ -79,7 +93,8 @@ class Logbook:
         account: str | None = None,
         since_ms: int | None = None,
         until_ms: int | None = None,
-    ) -> Iterator[Evidence]:
+        before: Position | None = None,
+    ) -> Iterator[Found]:
         """Replies to which all of this applies, the latest first; whatever is None says nothing."""
         conditions = {
             "uuid = ?": uuid,
@@ -89,12 +104,14 @@ class Logbook:
             "arrived_ms < ?": until_ms,
         }
         asked = {each: value for each, value in conditions.items() if value is not None}
-        where = f"WHERE {' AND '.join(asked)}" if asked else ""
+        place = ["(arrived_ms, id) < (?, ?)"] if before else []
+        where = f"WHERE {' AND '.join([*asked, *place])}" if asked or place else ""
         rows = self._db.execute(
-            f"SELECT {COLUMNS} FROM evidence {where} ORDER BY arrived_ms DESC LIMIT ?",  # noqa: S608
-            [*asked.values(), most],
+            f"SELECT arrived_ms, id, {COLUMNS} FROM evidence {where}"  # noqa: S608
+            " ORDER BY arrived_ms DESC, id DESC LIMIT ?",
+            [*asked.values(), *(before or ()), most],
         )
-        return map(_evidence, rows)
+        return (Found(Position(*row[:2]), _evidence(row[2:])) for row in rows)
 
     def kept_images(self) -> Iterator[tuple[Path, Evidence]]:
         """The images that are kept, in the order in which they came, each with its last answer.

@@ -54,8 +54,8 @@ export function percent(value) {
 }
 
 /** A moment, as people here write it. */
-export const moment = (text) =>
-  new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+export const moment = (text, timeStyle = "short") =>
+  new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle }).format(new Date(text));
 
 export function bytes(value) {
   const units = ["B", "kB", "MB", "GB"];

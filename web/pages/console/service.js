@@ -65,8 +65,13 @@ export async function usage() {
 }
 
 /** What was replied to a uuid, the oldest reply first. */
-export async function evidence(uuid) {
+export async function evidenceOf(uuid) {
   return (await call(`/evidence/${encodeURIComponent(uuid)}`, { cache: "no-store" })).body.evidence;
+}
+
+/** What was replied, the latest first: `{evidence, next}`, of which `next` is the cursor of those before. */
+export async function searchEvidence(asked) {
+  return (await call(`/evidence?${new URLSearchParams(asked)}`, { cache: "no-store" })).body;
 }
 
 /** The picture of a card, as the address of an image that needs no key. */
