@@ -16,6 +16,8 @@ import pytest
 
 from tests.service_process import SAMPLE, SAMPLE_ANSWER, Service, another_image, request_body
 
+HURRIED = "Prefer: wait=0.9"
+
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
@@ -104,9 +106,10 @@ def test_whose_callers_have_gone_is_neither_computed_nor_in_the_way(door: Servic
     front.send_signal(signal.SIGSTOP)
     try:
         for number in range(50):
-            body = json.dumps(request_body(image=another_image(number))).encode()
-            send(door, raw(body)).close()
-        late = [send(door, raw(json.dumps(request_body()).encode())) for _ in range(3)]
+            send(
+                door, raw(json.dumps(request_body(image=another_image(number))).encode(), HURRIED)
+            ).close()
+        late = [send(door, raw(json.dumps(request_body()).encode(), HURRIED)) for _ in range(3)]
         time.sleep(1.1)
     finally:
         front.send_signal(signal.SIGCONT)

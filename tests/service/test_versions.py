@@ -58,7 +58,7 @@ class Swap:
         body = request_body(image=another_image(number))
         for _ in range(TRIES):
             try:
-                reply = self.service.post(body, timeout_s=1)
+                reply = self.service.post(body, timeout_s=1, Prefer="wait=0.9")
             except requests.RequestException:
                 continue
             if reply.status_code == 200:
