@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from web.account_problems import QuotaExceeded, RateLimited
-from workers.contract.account import Account, Charge, Standing, month_of
+from workers.contract.account import Account, Charge, Limits, Month, Standing, month_of
 
 
 class Bill:
@@ -27,20 +28,28 @@ class Bill:
         limits, standing = self.account.limits, self._standing
         if standing is None:
             return {}
-        policies, items = [], []
+        month, items = month_of(now_ms), []
         if limits.rate:
-            window_s = math.ceil(limits.burst / limits.rate)
             left = math.floor(limits.burst - standing.level_ms * limits.rate / 1000)
-            policies.append(f'"rate";q={limits.burst};w={window_s}')
             items.append(f'"rate";r={max(0, left)};t={_seconds(standing.level_ms)}')
         if limits.quota:
-            month = month_of(now_ms)
             left = math.floor(limits.quota - standing.used)
-            policies.append(f'"quota";q={math.floor(limits.quota)};w={month.whole_s}')
             items.append(f'"quota";r={max(0, left)};t={_seconds(month.ends_ms - now_ms)}')
         if not items:
             return {}
-        return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(items)}
+        return {"RateLimit-Policy": _policy(limits, month), "RateLimit": ", ".join(items)}
+
+
+# It is the same for each request of an account.
+@lru_cache(1_000)
+def _policy(limits: Limits, month: Month) -> str:
+    policies = []
+    if limits.rate:
+        window_s = math.ceil(limits.burst / limits.rate)
+        policies.append(f'"rate";q={limits.burst};w={window_s}')
+    if limits.quota:
+        policies.append(f'"quota";q={math.floor(limits.quota)};w={month.whole_s}')
+    return ", ".join(policies)
 
 
 def rate_limited(standing: Standing) -> RateLimited:

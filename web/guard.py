@@ -92,9 +92,22 @@ class Guard:
         needs = operation.needs if operation else Right.OPERATE
         if operation and operation.is_open:
             return
-        g.account = account = self._account(request.environ)
-        if needs is not None and not account.has(needs):
+        account = self.let_in(request.environ)
+        if account and needs is not None and not account.has(needs):
             raise Forbidden(_DOES[needs])
+
+    def let_in(self, environ: Mapping[str, str]) -> Account | None:
+        """Whose request this is, whatever it is for; None while there are no accounts.
+
+        Raises:
+            Unauthorized: it has no key, or none that is valid.
+            RateLimited: too many wrong ones came from there.
+        """
+        if not self._books.is_on:
+            return None
+        account: Account = self._account(environ)
+        g.account = account
+        return account
 
     def _account(self, environ: Mapping[str, str]) -> Account:
         """Out of WSGI's own dictionary: Flask's view of the headers takes ten times as long."""

@@ -17,7 +17,7 @@ from web.dispatcher import Dispatcher
 from web.drawing import PNG, Drawing
 from web.exchange import Exchange
 from web.glance import Glance
-from web.guard import Guard, account_of_request
+from web.guard import Guard
 from web.job_wire import JobRequest
 from web.jobs import accepted
 from web.lobby import Lobby
@@ -76,13 +76,12 @@ def inference_blueprint(
     def _begin() -> None:
         environ = request.environ
         prefer = [environ["HTTP_PREFER"]] if "HTTP_PREFER" in environ else []
-        g.exchange = Exchange(
+        g.exchange = exchange = Exchange(
             _arrived_ms(environ, clock),
             *(prefer, preferred_wait_ms(prefer), prefers_representation(prefer)),
         )
-
-    # After that: a refusal has an arrival, too.
-    guard.watch(blueprint)
+        # After that: a refusal has an arrival, too.
+        exchange.account = guard.let_in(environ)
 
     @blueprint.post("/inference")
     @blueprint.post("/inference/<algorithm>")
@@ -101,7 +100,7 @@ def inference_blueprint(
         exchange.asked = asked = _parsed(body, environ, settings.max_image_bytes)
         del body
         # The problems of other routes tell theirs as well.
-        g.uuid = asked.uuid
+        g.uuid = exchange.uuid = asked.uuid
         exchange.span = traces.begin(asked, environ.get("HTTP_TRACEPARENT"), exchange.arrived_ms)
         exchange.image = asked.image if settings.keeps_images else None
         deadlines = Deadlines.after(
@@ -112,9 +111,8 @@ def inference_blueprint(
             drop_after_ms=settings.drop_after_ms,
         )
         name = latest.named(algorithm)
-        account = account_of_request()
-        exchange.bill = books.bill(account, name)
-        if orders and _may_use_jobs(account) and prefers_async(exchange.prefer):
+        exchange.bill = books.bill(exchange.account, name)
+        if orders and _may_use_jobs(exchange.account) and prefers_async(exchange.prefer):
             return _ordered(orders, name, asked)
         # Whoever waits holds no image, but for what is to be drawn in.
         file = asked.image if PNG in environ.get("HTTP_ACCEPT", "") else None
@@ -193,8 +191,8 @@ def _headed(response: Response, answer: Answer) -> Response:
 def _conclude(exchange: Exchange, response: Response, now_ms: int) -> None:
     """What a refusal has as well."""
     exchange.status, exchange.answered_ms = response.status_code, now_ms
-    exchange.account = account_of_request()
-    exchange.problem, exchange.uuid = g.get("problem", ""), g.get("uuid")
+    if exchange.status >= HTTPStatus.BAD_REQUEST:
+        exchange.problem, exchange.uuid = g.get("problem", ""), g.get("uuid")
     headers = response.headers
     whole = exchange.whole and exchange.status == HTTPStatus.OK
     if granted := applied(exchange.preferred_ms, whole=whole):
@@ -202,7 +200,8 @@ def _conclude(exchange: Exchange, response: Response, now_ms: int) -> None:
     if exchange.uuid is not None:
         headers["Punctual-Uuid"] = quote(exchange.uuid, safe="")
     if exchange.bill is not None:
-        headers.extend(exchange.bill.headers(now_ms))
+        for name, value in exchange.bill.headers(now_ms).items():
+            headers.add(name, value)
 
 
 def _wanted(answer: Answer) -> str | None:

@@ -6,7 +6,7 @@
 --
 -- A uuid is charged once: the copy that is taken first leaves a mark, and whoever finds it goes free.
 local account, month = ARGV[25], ARGV[26]
-local marked, free_at, used = false, 0, 0
+local marked, begun, free_at, used = false, false, 0, 0
 
 local function mark_of(algorithm, uuid)
   return CHARGED_PREFIX .. account .. ':' .. algorithm .. ':' .. uuid
@@ -25,6 +25,7 @@ local function beyond_limits(algorithm, uuid)
   end
   local stored_free_at, stored_used =
     unpack(redis.call('HMGET', ACCOUNT_PREFIX .. account, 'free_at', month))
+  begun = stored_used
   free_at = tonumber(stored_free_at or 0)
   used = math.max(tonumber(stored_used or 0), tonumber(ARGV[31]))
   marked = redis.call('EXISTS', mark_of(algorithm, uuid)) == 1
@@ -55,7 +56,9 @@ local function charged(reply, algorithm, uuid, keep_ms)
     used = used + units
     free_at = rate > 0 and math.max(free_at, now) + 1000 / rate or free_at
     redis.call('HSET', ACCOUNT_PREFIX .. account, 'free_at', free_at, month, used)
-    redis.call('PEXPIRE', ACCOUNT_PREFIX .. account, 2764800000)
+    if not begun then
+      redis.call('PEXPIRE', ACCOUNT_PREFIX .. account, 2764800000)
+    end
   end
   redis.call('SET', mark_of(algorithm, uuid), '', 'PX', keep_ms)
   table.insert(reply, standing(units, 0))
