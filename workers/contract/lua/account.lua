@@ -6,7 +6,7 @@
 --
 -- A uuid is charged once: the copy that is taken first leaves a mark, and whoever finds it goes free.
 local account, month = ARGV[25], ARGV[26]
-local marked, begun, free_at, used = false, false, 0, 0
+local begun, free_at, used = false, 0, 0
 
 local function mark_of(algorithm, uuid)
   return CHARGED_PREFIX .. account .. ':' .. algorithm .. ':' .. uuid
@@ -18,7 +18,8 @@ local function standing(units, again)
     string.format('%.17g', used)}
 end
 
--- Nothing if the request may be taken, else what it is.
+-- Nothing if the request may be taken, else what it is. Few are beyond a limit: only then it matters
+-- here whether they were charged before.
 local function beyond_limits(algorithm, uuid)
   if not account then
     return nil
@@ -28,17 +29,16 @@ local function beyond_limits(algorithm, uuid)
   begun = stored_used
   free_at = tonumber(stored_free_at or 0)
   used = math.max(tonumber(stored_used or 0), tonumber(ARGV[31]))
-  marked = redis.call('EXISTS', mark_of(algorithm, uuid)) == 1
-  if marked then
-    return nil
+  local function is_marked()
+    return redis.call('EXISTS', mark_of(algorithm, uuid)) == 1
   end
   local rate, burst, quota = tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30])
   if quota > 0 and used + tonumber(ARGV[27]) > quota then
-    return {'exceeded', standing(0, 0)}
+    return not is_marked() and {'exceeded', standing(0, 0)} or nil
   end
   if rate > 0 then
     local again = math.max(free_at, now) + (1 - burst) * 1000 / rate - now
-    if again > 0 then
+    if again > 0 and not is_marked() then
       return {'limited', standing(0, again)}
     end
   end
@@ -49,8 +49,8 @@ local function charged(reply, algorithm, uuid, keep_ms)
   if not account then
     return reply
   end
-  local units = 0
-  if not marked then
+  local units, mark = 0, mark_of(algorithm, uuid)
+  if redis.call('SET', mark, '', 'PX', keep_ms, 'NX') then
     local rate = tonumber(ARGV[28])
     units = tonumber(ARGV[27])
     used = used + units
@@ -59,8 +59,9 @@ local function charged(reply, algorithm, uuid, keep_ms)
     if not begun then
       redis.call('PEXPIRE', ACCOUNT_PREFIX .. account, 2764800000)
     end
+  else
+    redis.call('PEXPIRE', mark, keep_ms)
   end
-  redis.call('SET', mark_of(algorithm, uuid), '', 'PX', keep_ms)
   table.insert(reply, standing(units, 0))
   return reply
 end
