@@ -89,7 +89,7 @@ def uploads_blueprint(uploads: Uploads, max_bytes: int, lobby: Lobby) -> Bluepri
     def delete(name: str) -> Response:
         upload = known(name)
         aside(uploads.forget, upload)
-        return Response(status=HTTPStatus.NO_CONTENT)
+        return _nothing()
 
     @blueprint.put("/uploads/<name>/parts/<int:number>")
     @describe(PUT_PART)
@@ -103,7 +103,7 @@ def uploads_blueprint(uploads: Uploads, max_bytes: int, lobby: Lobby) -> Bluepri
         lobby.leave()
         _receive(uploads.file(upload), part)
         aside(uploads.arrived, upload, number)
-        return Response(status=HTTPStatus.NO_CONTENT)
+        return _nothing()
 
     @blueprint.post("/uploads/<name>/complete")
     @describe(COMPLETE_UPLOAD)
@@ -175,4 +175,11 @@ def _complete(uploads: Uploads, upload: Upload, sha256: str) -> None:
 def _reply(upload: Upload, status: HTTPStatus) -> Response:
     response = Response(json.dumps(told(upload)), status, content_type="application/json")
     response.headers["Location"] = f"/uploads/{name_of(upload.id)}"
+    return response
+
+
+def _nothing() -> Response:
+    """Which Flask would call HTML."""
+    response = Response(status=HTTPStatus.NO_CONTENT)
+    del response.headers["Content-Type"]
     return response

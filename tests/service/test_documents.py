@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from deploy import assets
+from deploy.programs import logbook
 from tests.browser import watched
 from tests.service_process import ROOT, SAMPLE_ANSWER, Service
 
@@ -51,12 +54,22 @@ def test_a_page_says_what_could_not_be_fetched(service: Service, page: Page, pat
     page.wait_for_url("**/openapi.json")
 
 
-def test_every_reply_is_as_it_is_documented(service: Service) -> None:
+@pytest.fixture
+def whole(tmp_path: Path) -> Iterator[Service]:
+    """A service with all that can be asked for."""
+    folders = {"JOBS": f"{tmp_path}/jobs", "EVIDENCE": f"{tmp_path}/evidence"}
+    with Service(tmp_path, light=True, **folders) as running:
+        running.spawn(logbook())
+        running.start(concurrency=1)
+        yield running
+
+
+def test_every_reply_is_as_it_is_documented(whole: Service) -> None:
     """A few hundred cases; CONTRIBUTING.md has the command for thousands."""
     run = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli"),
-            *("--config-file", "tests/schemathesis.toml", "run", f"{service.url}/openapi.json"),
+            *("--config-file", "tests/schemathesis.toml", "run", f"{whole.url}/openapi.json"),
             *("--max-examples", "5", "--seed", "1", "--no-color"),
         ],
         cwd=ROOT,

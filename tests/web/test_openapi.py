@@ -109,5 +109,5 @@ def contents(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for operation in item.values():
             sent = {"": operation.get("requestBody", {"content": {}})}
             for status, message in (sent | operation["responses"]).items():
-                for content in message["content"].values():
+                for content in message.get("content", {}).values():
                     yield status, content

@@ -155,11 +155,13 @@ def _value(value: Value) -> dict[str, Any]:
 
 
 def _reply(reply: Reply, schemas: Schemas) -> dict[str, Any]:
-    return {
+    told: dict[str, Any] = {
         "description": reply.description,
         "headers": {name: _value(value) for name, value in reply.headers.items()},
-        "content": schemas.content(reply.body, "serialization"),
     }
+    if reply.body is not None:
+        told["content"] = schemas.content(reply.body, "serialization")
+    return told
 
 
 def _problems(kinds: list[Problem], headers: dict[str, Value], schemas: Schemas) -> dict[str, Any]:

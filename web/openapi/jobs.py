@@ -192,7 +192,7 @@ _PARTS: dict[str, Any] = {
     "completion": f"/uploads/{_NAME}/complete",
 }
 _UPLOAD_TOLD = Body(UploadTold, {"one part": _PARTS})
-_NOTHING = Reply("Done.", Body(None, {"nothing": ""}, "text/plain"), {}, HTTPStatus.NO_CONTENT)
+_NOTHING = Reply("Done.", None, status=HTTPStatus.NO_CONTENT)
 
 BEGIN_UPLOAD = Operation(
     "Begin to bring what is too large for a request",

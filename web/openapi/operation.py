@@ -51,10 +51,10 @@ class Body:
 
 @dataclass(frozen=True)
 class Reply:
-    """One that is no problem."""
+    """One that is no problem; without a body, of a 204."""
 
     description: str
-    body: Body
+    body: Body | None
     headers: dict[str, Value] = field(default_factory=dict)
     status: HTTPStatus = HTTPStatus.OK
 

@@ -24,7 +24,8 @@ class Schemas:
         for operation in operations:
             if operation.body is not None:
                 types.add((operation.body.type, "validation"))
-            types |= {(reply.body.type, "serialization") for reply in operation.replies}
+            bodies = [reply.body for reply in operation.replies if reply.body is not None]
+            types |= {(body.type, "serialization") for body in bodies}
         self._references, told = TypeAdapter.json_schemas(
             [(one, mode, TypeAdapter(one)) for one, mode in types if one is not None],
             ref_template=_TEMPLATE,
