@@ -21,7 +21,7 @@ from web.demand import Demand
 from web.dispatcher import room
 from web.settings import WebSettings
 from workers.contract.clock import Deadlines
-from workers.contract.ledger import Ledger, Verdict
+from workers.contract.ledger import Ledger, Name, Verdict
 from workers.contract.line import Line
 from workers.contract.readiness import Readiness, Status
 from workers.contract.result import Result
@@ -125,7 +125,7 @@ class Cluster:
         )
         name, may_go_before = request.name, room(self._status, settings, wait_ms)
         admission = self._ledger.admit(
-            *(self._algorithm, name, name, name, deadlines, "front", may_go_before),
+            *(Name(self._algorithm, name), name, name, deadlines, "front", may_go_before),
             *(_IMAGE, len(_IMAGE)),
         )
         if admission.result is not None:

@@ -15,7 +15,7 @@ from web.settings import WebSettings
 from workers.contract import keys
 from workers.contract.clock import Deadlines, wall_clock_ms
 from workers.contract.connection import patient
-from workers.contract.ledger import Ledger
+from workers.contract.ledger import Ledger, Name
 from workers.contract.line import Line, Permission, Rate
 from workers.contract.readiness import Readiness
 from workers.contract.result import Alternative, Outcome, Result, Stop
@@ -106,7 +106,7 @@ class Client:
             drop_after_ms=settings.drop_after_ms,
         )
         admission = self._ledger.admit(
-            *(ALGORITHM, name, fingerprint, fingerprint, deadlines, self._channel),
+            *(Name(ALGORITHM, name), fingerprint, fingerprint, deadlines, self._channel),
             *(room(self._status, settings, wait_ms), image, len(image)),
         )
         if not admission.line and admission.result is None:

@@ -11,6 +11,7 @@ import gevent
 from gevent.event import AsyncResult
 from redis import RedisError
 
+from web.books import Books
 from web.glance import Call
 from web.problem import Problem
 from web.status import LatestStatus
@@ -23,9 +24,10 @@ _GATHER_S = 0.005
 class Acquaintance:
     """Its questions are gathered for a moment, and go to Redis together."""
 
-    def __init__(self, ledger: Ledger, latest: LatestStatus) -> None:
+    def __init__(self, ledger: Ledger, latest: LatestStatus, books: Books) -> None:
         self._ledger = ledger
         self._latest = latest
+        self._books = books
         self._asked: dict[Call, AsyncResult] = {}
         self._asking = False
 
@@ -40,11 +42,16 @@ class Acquaintance:
     def known(self, calls: Sequence[Call]) -> set[Call]:
         """Those for which something is kept or under way; none when Redis does not say."""
         try:
-            names = {call: Name(self._latest.named(call.algorithm), call.uuid) for call in calls}
+            names = {call: self._name(call) for call in calls}
             known = self._ledger.known(list(names.values())) if names else set()
         except (RedisError, Problem):
             return set()
         return {call for call, name in names.items() if name in known}
+
+    def _name(self, call: Call) -> Name:
+        """As the ledger has it. Whether the key is right is asked of those who are let in."""
+        algorithm = self._latest.named(call.algorithm)
+        return Name(algorithm, call.uuid, self._books.holder(call.key))
 
     def _ask(self) -> None:
         while self._asked:

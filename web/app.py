@@ -118,7 +118,7 @@ def create_app(
     traces = Traces(settings.otel_exporter_otlp_endpoint, settings.traced_percent)
     tally = Tally(metrics, books, witness)
     lobby = Lobby(_SEATS)
-    acquaintance = Acquaintance(ledger, latest)
+    acquaintance = Acquaintance(ledger, latest, books)
     turnstile = Turnstile(acquaintance, metrics, witness, settings, clock)
     dispatcher = Dispatcher(ledger, listener, latest, outages, turnstile, settings, clock)
 

@@ -74,6 +74,10 @@ class Books:
         key = self._keys.get(name, NO_KEY)
         return self._accounts.get(key.account) if key.opens_with(secret, self._clock()) else None
 
+    def holder(self, name: str) -> str:
+        """Which account the key of this name is of; empty where there is none."""
+        return self._keys.get(name, NO_KEY).account
+
     def look_up(self, name: str, secret: str) -> Account | None:
         """The same, as the file has it now.
 

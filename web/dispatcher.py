@@ -27,7 +27,7 @@ from web.status import LatestStatus
 from web.turnstile import SMALL_BYTES, Turnstile
 from web.wire import InferenceRequest
 from workers.contract.clock import Clock, Deadlines
-from workers.contract.ledger import Admission, Ledger, Room, Verdict
+from workers.contract.ledger import Admission, Ledger, Name, Room, Verdict
 from workers.contract.readiness import Status
 
 # The last look into the ledger leaves itself the time to reply.
@@ -57,7 +57,7 @@ class _Asked(NamedTuple):
     ``bill``: what it is charged, while there are accounts.
     """
 
-    algorithm: str
+    name: Name
     request: InferenceRequest
     subject: str
     deadlines: Deadlines
@@ -112,13 +112,15 @@ class Dispatcher:
             Problem: any of those this module imports; ``AnswerLate`` at ``answer_by_ms``.
         """
         self._latest.require_redis()
-        asked = _Asked(algorithm, request, self._subject(request), deadlines, bill)
+        name = Name(algorithm, request.uuid, bill.account.name if bill else "")
+        subject = self._subject(request, name)
+        asked = _Asked(name, request, subject, deadlines, bill)
         left_ms = max(_LAST_LOOK_MS, deadlines.answer_by_ms - self._clock())
         try:
             # The clock holds whatever hangs: a silent Redis, the queue for its connections.
             with (
                 Timeout(left_ms / 1000, AnswerLate()),
-                self._listener.waiter(algorithm, asked.subject) as waiter,
+                self._listener.waiter(algorithm, subject) as waiter,
             ):
                 return self._wait(asked, waiter)
         except RedisError as error:
@@ -143,7 +145,7 @@ class Dispatcher:
                 result = waiter.wait(admission.line, wait_s)
             if result is None and self._clock() >= last_look_ms:
                 # Whatever the subscription missed is in the ledger.
-                result = self._ledger.result(asked.algorithm, asked.request.uuid)
+                result = self._ledger.result(asked.name)
                 if result is None:
                     raise AnswerLate
             if result is not None:
@@ -174,7 +176,7 @@ class Dispatcher:
                 self._latest.require_writing()
                 raise WorkersAway
             case Verdict.FULL if not waits:
-                raise LineFull(self._seconds_to_work_off(asked.algorithm, admission.before))
+                raise LineFull(self._seconds_to_work_off(asked.name.algorithm, admission.before))
             case Verdict.IMAGE:
                 raise RedisAway("Redis has lost what it knew. Send the same request again.")
         request.image = None
@@ -184,14 +186,13 @@ class Dispatcher:
         request, deadlines, bill = asked.request, asked.deadlines, asked.bill
         try:
             admission = self._ledger.admit(
-                asked.algorithm,
-                request.uuid,
+                asked.name,
                 request.fingerprint,
                 asked.subject,
                 deadlines,
                 self._listener.channel,
                 room(
-                    self._latest.status(asked.algorithm),
+                    self._latest.status(asked.name.algorithm),
                     self._settings,
                     deadlines.answer_by_ms - self._clock(),
                 ),
@@ -205,7 +206,7 @@ class Dispatcher:
             # and can be read from a Redis that takes nothing new, is of this image.
             result = None
             if isinstance(problem_of(error), QueueReadOnly):
-                result = self._ledger.result(asked.algorithm, request.uuid)
+                result = self._ledger.result(asked.name)
             if result is None:
                 raise
             return Admission(Verdict.KEPT, result)
@@ -213,11 +214,11 @@ class Dispatcher:
             bill.note(admission.standing)
         return admission
 
-    def _subject(self, request: InferenceRequest) -> str:
+    def _subject(self, request: InferenceRequest, name: Name) -> str:
         """What shares one execution: the image, or without the prediction cache the uuid too."""
         if self._settings.prediction_cache:
             return request.fingerprint
-        return f"{request.fingerprint}{request.uuid}"
+        return f"{request.fingerprint}{name.filed}"
 
     def _seconds_to_work_off(self, algorithm: str, before: int) -> int:
         rate = self._latest.status(algorithm).rate.images

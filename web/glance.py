@@ -11,6 +11,7 @@ import gevent
 
 from web.arrival import Arrival, arrival
 from web.prefer import preferred_wait_ms
+from workers.contract.account import name_and_secret
 
 # The requests of the contest fit. What does not is looked at no further.
 LONGEST_BYTES = 65_536
@@ -25,14 +26,18 @@ _FIELDS = re.compile(
 )
 _ASYNC = re.compile(rb"\brespond-async\b", re.IGNORECASE)
 _OLD = re.compile(rb"[^\r]*HTTP/1\.0\r\n")
+_KEY = re.compile(
+    rb"\r\n(?:authorization:[ \t]*bearer[ \t]+|x-api-key:[ \t]*)([^\r]*)", re.IGNORECASE
+)
 _UUID = re.compile(rb'"esun_uuid"\s*:\s*"([^"\\]{1,512})"')
 
 
 class Call(NamedTuple):
-    """A request as its caller names it."""
+    """A request as its caller names it; ``key``: the public name of the key that it brings."""
 
     algorithm: str | None
     uuid: str
+    key: str = ""
 
 
 class _Head(NamedTuple):
@@ -108,7 +113,7 @@ class Glance:
     @property
     def call(self) -> Call | None:
         """Which request it is, where that can be told."""
-        return None if self.uuid is None else Call(self.algorithm, self.uuid)
+        return None if self.uuid is None else Call(self.algorithm, self.uuid, self._key)
 
     @cached_property
     def uuid(self) -> str | None:
@@ -118,6 +123,11 @@ class Glance:
         """
         found = _UUID.search(self.data)
         return found[1].decode("utf-8", "replace") if found else None
+
+    @property
+    def _key(self) -> str:
+        found = _KEY.search(self.data, 0, self._head.length)
+        return name_and_secret(found[1].decode("latin-1").strip())[0] if found else ""
 
     @property
     def is_whole(self) -> bool:

@@ -10,9 +10,8 @@ from flask import Blueprint, current_app, g, request
 from web.account_problems import Forbidden, RateLimited, Unauthorized
 from web.books import Books
 from web.openapi.operation import operation_of
-from workers.contract.account import Account, Right, name_and_secret
+from workers.contract.account import Account, Right, filed, name_and_secret
 from workers.contract.clock import Clock
-from workers.contract.job import filed
 
 # Wrong keys that an address may send at once, and after how long one more.
 _GUESSES = 20

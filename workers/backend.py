@@ -14,7 +14,7 @@ from celery import states
 from celery.backends.base import BaseBackend
 
 from workers.contract.connection import patient
-from workers.contract.ledger import Entry, Ledger
+from workers.contract.ledger import Entry, Ledger, Name
 from workers.contract.readiness import Readiness
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
@@ -54,7 +54,7 @@ class LedgerBackend(BaseBackend):
             redis.RedisError: Redis is away.
         """
         algorithm = self._readiness.default()
-        entry = self._ledger.entry(algorithm, task_id) if algorithm else Entry("absent")
+        entry = self._ledger.entry(Name(algorithm, task_id)) if algorithm else Entry("absent")
         if entry.result is None:
             return {"status": _STATES.get(entry.state, states.PENDING), "result": None}
         return _finished(entry.result)

@@ -33,6 +33,7 @@ from model.errors import BundleInvalid
 from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
 from workers.celery import take_from
 from workers.container import cpu_quota
+from workers.contract.account import filed
 from workers.contract.clock import wall_clock_ms
 from workers.contract.connection import impatient, patient
 from workers.contract.keys import algorithm_of
@@ -240,8 +241,9 @@ def _abandon(name: str, task_id: str, fields: Any, *, for_good: bool = False) ->
     settings = process.settings
     if name == READ_TASK:
         with patient(settings) as redis:
+            request = filed(fields.get("account", ""), task_id)
             Line(process.line, redis, settings).abandon(
-                task_id, fields["ticket"], for_good=for_good
+                request, fields["ticket"], for_good=for_good
             )
     elif name == SLICE_TASK:
         give_back(settings, fields["ticket"], for_good=for_good)

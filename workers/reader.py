@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from redis import RedisError
 
 from model.errors import ImageUnreadable
+from workers.contract.account import filed
 from workers.contract.clock import Clock
 from workers.contract.line import Line, Permission
 from workers.contract.result import Alternative, Outcome, Result, Stop
@@ -71,26 +72,28 @@ class Reader:
         # When the last message was done with, if another one was waiting by then.
         self._busy_since_ns: int | None = None
 
-    def read(self, uuid: str, ticket: str, trace: str = "") -> Mapping[str, Any]:
+    def read(self, uuid: str, ticket: str, trace: str = "", account: str = "") -> Mapping[str, Any]:
         """Execute a message if the ledger permits it.
 
         An engine that fails is a result too, but one that is not kept: a re-send tries again.
-        ``trace``: the ``traceparent`` of the request, if it is traced.
+        ``trace``: the ``traceparent`` of the request, if it is traced. ``account``: whose uuid it
+        is, while there are accounts.
 
         Returns:
             What Flower shows as the task's result.
         """
+        name = filed(account, uuid)
         asked_ns = time.perf_counter_ns()
-        turn = self._line.start(uuid, ticket, self._pace.least_us, self._pace.byte_ns)
+        turn = self._line.start(name, ticket, self._pace.least_us, self._pace.byte_ns)
         fetched_us = (time.perf_counter_ns() - asked_ns) / 1000
         match turn.permission:
             case Permission.RUN:
-                with self._heartbeat.holding(uuid, ticket):
+                with self._heartbeat.holding(name, ticket):
                     computed = self._compute(
                         turn.image, self._scheduler.allowance(turn), fetched_us
                     )
                     result = self._result(computed, turn.waited_ms, trace)
-                    self._line.finish(uuid, ticket, result)
+                    self._line.finish(name, ticket, result)
                 self._traces.read("read", result)
                 self._learn_overhead(computed, turn.waiting)
                 if computed.outcome is Outcome.ANSWERED and computed.whole:
@@ -103,7 +106,7 @@ class Reader:
                 computed = self._compute(turn.image, WHILE_NOBODY_WAITS, fetched_us)
                 if computed.outcome is Outcome.ANSWERED:
                     result = self._result(computed, 0, trace)
-                    self._line.finish(uuid, ticket, result)
+                    self._line.finish(name, ticket, result)
                     self._traces.read("complete", result)
                 late_ms = 0
             case refusal:

@@ -15,10 +15,10 @@ app.steps["consumer"].update((TakeWhatCanStart, EndWhatIsBeyondBounds))
 
 
 @app.task(name=READ_TASK, bind=True)
-def read(self: Any, ticket: str, **_: Any) -> Mapping[str, Any]:
+def read(self: Any, ticket: str, account: str = "", **_: Any) -> Mapping[str, Any]:
     """Read one image. The task's id is the caller's uuid; a newer front may send more fields."""
     trace = self.request.get("traceparent") or ""
-    return process.reader.read(self.request.id, ticket, trace)
+    return process.reader.read(self.request.id, ticket, trace, account)
 
 
 # Without events: a probe a second would drown the callers' tasks in Flower.

@@ -64,6 +64,21 @@ def test_copies_and_resends_are_charged_once(guarded: Guarded) -> None:
     assert guarded.used("copies", "units") == 2
 
 
+def test_two_accounts_may_call_their_requests_the_same(guarded: Guarded) -> None:
+    """Whichever was first, and each of them again."""
+    keys = [guarded.add("first"), guarded.add("second")]
+    bodies = [request_body(image=another_image(seed)) for seed in (2, 3)]
+    for body in bodies:
+        body["esun_uuid"] = "1"
+    for expected in ("computed", "kept"):
+        replies = [
+            guarded.post(key, body, Prefer="wait=20")
+            for key, body in zip(keys, bodies, strict=True)
+        ]
+        assert [reply.status_code for reply in replies] == [200, 200]
+        assert {reply.headers["Punctual-Source"] for reply in replies} == {expected}
+
+
 def test_a_key_is_rotated_under_load_and_both_let_in(guarded: Guarded) -> None:
     old = guarded.add("rotated")
     body = request_body()

@@ -13,11 +13,22 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.memory_redis import MemoryRedis
-from tests.web.test_app import ALGORITHM, ANOTHER, FAILED, Front, World, body, kind, source
+from tests.web.test_app import (
+    ALGORITHM,
+    ANOTHER,
+    FAILED,
+    RESULT,
+    Front,
+    World,
+    body,
+    kind,
+    source,
+)
 from web import listener
+from web.glance import Call
 from web.openapi.document import methods_of
 from web.openapi.operation import operation_of
-from workers.contract.account import Account, Limits, Right
+from workers.contract.account import Account, Limits, Right, name_and_secret
 from workers.contract.accounts import Accounts
 from workers.contract.card import Card
 from workers.contract.clock import wall_clock_ms
@@ -155,6 +166,21 @@ def test_guessing_ends_and_who_was_right_before_goes_on(bank: Bank) -> None:
     # Somebody else's wrong keys are nobody else's matter.
     reply = bank.front.post(body(), Authorization=f"Bearer {another}", **{"X-Real-IP": "192.0.2.1"})
     assert source(reply) == "kept"
+
+
+def test_a_uuid_is_its_accounts_own(bank: Bank) -> None:
+    """At the door, too, where a new request may be refused and a known one is not."""
+    key, other = bank.add(), bank.add("other")
+    bank.answer(key)
+    assert kind(bank.post(key, "a-uuid", ANOTHER)) == (422, "uuid-conflict")
+    call = bank.front.call(body("a-uuid", ANOTHER), Authorization=f"Bearer {other}")
+    assert bank.world.answer(call, RESULT._replace(text="得")).json["answer"] == "得"
+    assert bank.post(key, "a-uuid").json["answer"] == "德"
+
+    calls = [Call(None, "a-uuid", name_and_secret(each)[0]) for each in (key, other)]
+    strangers = [Call(None, "a-uuid"), Call(None, "b-uuid", calls[0].key)]
+    known = bank.front.app.extensions["acquaintance"].known([*calls, *strangers])
+    assert known == set(calls)
 
 
 def test_the_rate_is_told_and_kept(bank: Bank) -> None:

@@ -15,13 +15,13 @@ from tests.memory_redis import MemoryRedis
 from tests.web.test_accounts import OPERATOR, Bank
 from tests.web.test_app import ALGORITHM, kind
 from web import listener
-from workers.contract.account import Right
+from workers.contract.account import Right, filed
 from workers.contract.card import Card
 from workers.contract.clock import wall_clock_ms
 from workers.contract.contents import Contents, Found
 from workers.contract.files import Files
 from workers.contract.items import Items
-from workers.contract.job import Job, filed
+from workers.contract.job import Job
 from workers.contract.jobs import Jobs
 from workers.contract.published import PublishedCards
 

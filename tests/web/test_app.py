@@ -23,6 +23,7 @@ from web import listener, overview
 from web.app import create_app
 from web.settings import WebSettings
 from workers.contract import keys
+from workers.contract.account import filed
 from workers.contract.card import Card
 from workers.contract.line import Line, Permission, Rate, Turn
 from workers.contract.message import PROBE_TASK
@@ -120,7 +121,9 @@ class World:
                 break
             # A slow machine idles for longer than a front lets it.
             self._line.probed()
-        self.uuid, self.ticket = message["headers"]["id"], json.loads(message["body"])[1]["ticket"]
+        fields = json.loads(message["body"])[1]
+        self.ticket = fields["ticket"]
+        self.uuid = filed(fields.get("account", ""), message["headers"]["id"])
         return self._line.start(self.uuid, self.ticket, 0, 0)
 
     def finish(self, result: Result = RESULT) -> None:

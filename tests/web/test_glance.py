@@ -54,6 +54,20 @@ def test_a_connection_that_is_not_to_be_used_again(head: bytes) -> None:
     assert glance(head + BODY).is_last
 
 
+@pytest.mark.parametrize(
+    "field", [b"Authorization: Bearer ", b"authorization:bearer\t", b"X-API-Key:  "]
+)
+def test_the_public_name_of_the_key(field: bytes) -> None:
+    call = glance(HEAD + field + b"punctual_0a1b2c3d_secret\r\n\r\n" + BODY).call
+    assert call == (None, "abc", "0a1b2c3d")
+
+
+def test_what_looks_like_a_key_in_the_body_is_none() -> None:
+    body = b'{"esun_uuid": "abc", "x": "\r\nX-API-Key: punctual_0a1b2c3d_secret"}'
+    seen = glance(b"POST /inference HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert seen.call == (None, "abc", "")
+
+
 def test_the_callers_patience() -> None:
     assert glance(HEAD + b"Prefer: wait=2.5\r\n\r\n" + BODY).wait_ms == 2_500
 

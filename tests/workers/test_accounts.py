@@ -13,7 +13,7 @@ from workers.contract import keys
 from workers.contract.account import Account, Charge, Limits, Right, month_of, name_and_secret
 from workers.contract.accounts import Accounts, Amount, NoAccounts, Unfit, Use
 from workers.contract.clock import Deadlines
-from workers.contract.ledger import Admission, Ledger, Room, Verdict
+from workers.contract.ledger import Admission, Ledger, Name, Room, Verdict
 from workers.contract.line import Line, Rate
 from workers.contract.settings import QueueSettings
 
@@ -163,7 +163,7 @@ class Till:
             self.now_ms, due_in_ms=600, wait_ms=900, useful_for_ms=3_000, drop_after_ms=9_000
         )
         return self._ledger.admit(
-            *(ALGORITHM, uuid, image, image, deadlines),
+            *(Name(ALGORITHM, uuid, charge.account), image, image, deadlines),
             *("front", Room(600, 1, 1.0, 0.0, room, 10**6), image.encode(), len(image), "", charge),
         )
 
@@ -193,6 +193,13 @@ def test_a_uuid_is_charged_once(till: Till) -> None:
     standing = till.ask("a", account="insurer").standing
     assert standing
     assert (standing.charged, standing.used) == (2, 2)
+
+
+def test_a_uuid_is_its_accounts_own(till: Till) -> None:
+    """Two who count their requests from one on are in nobody's way."""
+    assert till.verdicts("1") == [NEW]
+    assert till.ask("1", "another image", account="insurer").verdict is NEW
+    assert till.ask("1", "another image").verdict is Verdict.CONFLICT
 
 
 def test_what_is_refused_costs_nothing(till: Till) -> None:
@@ -252,6 +259,6 @@ def test_nothing_that_was_charged_is_kept_for_ever(till: Till) -> None:
     }
     assert list(left) == [
         f"{keys.ACCOUNT_PREFIX}bank",
-        f"{keys.CHARGED_PREFIX}bank:{ALGORITHM}:a",
+        f"{keys.CHARGED_PREFIX}{ALGORITHM}:bank/a",
     ]
     assert all(0 < ms < 33 * DAY_MS for ms in left.values())

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from workers.contract import jobs as module
+from workers.contract.account import filed
 from workers.contract.contents import Contents, Found, TooOften
 from workers.contract.files import Files, NoRoom
 from workers.contract.items import Item, Items
-from workers.contract.job import Input, Job, Order, State, filed
+from workers.contract.job import Input, Job, Order, State
 from workers.contract.jobs import Conflict, Jobs
 from workers.contract.lanes import LANES, Lane
 

@@ -15,7 +15,7 @@ from tests.redis_process import RedisProcess
 from workers.contract import keys
 from workers.contract.clock import Deadlines, wall_clock_ms
 from workers.contract.keys import BYTES, CLAIMED, PROMOTED, of
-from workers.contract.ledger import Admission, Ledger, Notice, Room, Verdict
+from workers.contract.ledger import Admission, Ledger, Name, Notice, Room, Verdict
 from workers.contract.line import Line, Permission, Rate
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
@@ -96,7 +96,7 @@ class Desk:
         )
         file = image.encode() * max(1, size // len(image))
         self.admission = self.ledger.admit(
-            *(ALGORITHM, uuid, image, subject, deadlines, front, room),
+            *(Name(ALGORITHM, uuid), image, subject, deadlines, front, room),
             *(file if send else None, len(file)),
         )
         return self.admission
@@ -143,7 +143,7 @@ class Desk:
         return self.line.waiting()
 
     def result(self) -> Result | None:
-        return self.ledger.result(ALGORITHM, UUID)
+        return self.ledger.result(Name(ALGORITHM, UUID))
 
     def executions(self) -> int:
         return self.counted("executions")
@@ -470,7 +470,9 @@ def test_requests_with_one_image_share_its_execution(desk: Desk) -> None:
     desk.pick_up()
     desk.finish()
     assert desk.arrive("three", shared=True) is Verdict.KEPT
-    assert [desk.ledger.result(ALGORITHM, uuid) for uuid in ("one", "two", "three")] == [RESULT] * 3
+    assert [desk.ledger.result(Name(ALGORITHM, uuid)) for uuid in ("one", "two", "three")] == [
+        RESULT
+    ] * 3
     assert desk.executions() == 1
 
 
@@ -875,7 +877,7 @@ def test_the_time_is_that_of_redis(any_redis: AnyRedis) -> None:
         wall_clock_ms() + 3_600_000,
         due_in_ms=20_000, wait_ms=30_000, useful_for_ms=30_000, drop_after_ms=30_000,
     )  # fmt: skip
-    arguments = (ALGORITHM, UUID, IMAGE, IMAGE, deadlines, FRONT, ROOM, b"image", 5)
+    arguments = (Name(ALGORITHM, UUID), IMAGE, IMAGE, deadlines, FRONT, ROOM, b"image", 5)
     assert front.admit(*arguments).verdict is Verdict.ENQUEUED
     message = json.loads(any_redis.client.rpop(INFERENCE))
     ticket = json.loads(message["body"])[1]["ticket"]

@@ -65,6 +65,12 @@ def test_the_id_is_the_callers_uuid_and_nothing_expires(uuid: str) -> None:
     assert json.loads(message["body"])[:2] == [[], {"ticket": "abc123"}]
 
 
+def test_a_message_says_whose_the_uuid_is() -> None:
+    message = json.loads(read_message("a-uuid", "abc123", account="bank"))
+    assert message["headers"]["id"] == "a-uuid"
+    assert json.loads(message["body"])[1] == {"ticket": "abc123", "account": "bank"}
+
+
 def test_probes_have_an_id_each(redis: RedisProcess) -> None:
     enqueue_probe(redis.client, NAME)
     enqueue_probe(redis.client, NAME)
@@ -103,7 +109,7 @@ def test_a_message_may_say_more_than_is_known_here(monkeypatch: pytest.MonkeyPat
     told: list[tuple[str, str]] = []
 
     class Reader:
-        def read(self, uuid: str, ticket: str, _trace: str) -> None:
+        def read(self, uuid: str, ticket: str, _trace: str, _account: str) -> None:
             told.append((uuid, ticket))
 
     monkeypatch.setattr(process, "reader", Reader(), raising=False)

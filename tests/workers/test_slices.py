@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import AnyRedis
 from workers.contract import keys
 from workers.contract.clock import Deadlines
-from workers.contract.ledger import Ledger, Room, Verdict
+from workers.contract.ledger import Ledger, Name, Room, Verdict
 from workers.contract.line import Line, Permission, Rate
 from workers.contract.settings import QueueSettings
 from workers.contract.slices import Slices
@@ -47,7 +47,7 @@ class World:
                 self.now_ms, due_in_ms=600, wait_ms=900, useful_for_ms=3_000, drop_after_ms=10_000
             )
             admission = self.ledger.admit(
-                *("handwriting", uuid, digest, digest, deadlines, "front", ROOM, b"?", 1)
+                *(Name("handwriting", uuid), digest, digest, deadlines, "front", ROOM, b"?", 1)
             )
             assert admission.verdict is Verdict.ENQUEUED
 

@@ -73,13 +73,13 @@ def test_a_result_of_the_line_that_was_left_is_not_filed_in_the_other_one(desk: 
     assert desk.arrive("old") is Verdict.ENQUEUED
     # The worker was not dead, but slow.
     desk.finish()
-    assert desk.ledger.result(ALGORITHM, "old") is None
+    assert desk.ledger.result(Name(ALGORITHM, "old")) is None
     message = json.loads(desk.redis.rpop(of(NEXT, keys.INFERENCE)))
     ticket = json.loads(message["body"])[1]["ticket"]
     assert next_line(desk).start("old", ticket, 0, 0).permission is Permission.RUN
     answer = RESULT._replace(bundle=NEXT)
     next_line(desk).finish("old", ticket, answer)
-    assert desk.ledger.result(ALGORITHM, "old") == answer
+    assert desk.ledger.result(Name(ALGORITHM, "old")) == answer
 
 
 def test_a_message_of_a_request_that_went_over_is_gone_for_the_old_line(desk: Desk) -> None:
@@ -98,7 +98,7 @@ def test_one_uuid_under_two_algorithms_is_two_requests(desk: Desk) -> None:
     desk.finish()
     names = [Name(ALGORITHM, UUID), Name(ANOTHER_ALGORITHM, UUID)]
     assert desk.ledger.known(names) == {Name(ALGORITHM, UUID)}
-    assert desk.ledger.result(ANOTHER_ALGORITHM, UUID) is None
+    assert desk.ledger.result(Name(ANOTHER_ALGORITHM, UUID)) is None
 
 
 class Workers:

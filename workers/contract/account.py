@@ -104,6 +104,14 @@ class Key(NamedTuple):
         return is_it and (self.ends_ms is None or now_ms < self.ends_ms)
 
 
+def filed(account: str, name: str) -> str:
+    """Under which a request, job or upload is found that its caller calls so.
+
+    What two accounts call the same is not. ``account`` is empty where there are none.
+    """
+    return f"{account}/{name}" if account else name
+
+
 # Compared with what nobody has the name of, so that its time does not tell that.
 NO_KEY = Key("", bytes(32), "")
 

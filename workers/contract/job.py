@@ -15,11 +15,6 @@ from typing import Any, NamedTuple, Self
 from workers.contract.lanes import Lane
 
 
-def filed(account: str, name: str) -> str:
-    """The id under which a job or upload is found; ``account`` is empty where there are none."""
-    return f"{account}/{name}" if account else name
-
-
 def name_of(id_: str) -> str:
     """What its account calls it."""
     return id_.rpartition("/")[2]

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from workers.contract.account import filed
 from workers.contract.clock import Clock, wall_clock_ms
 from workers.contract.files import Files, NoRoom, stored_bytes
-from workers.contract.job import Job, Order, Read, State, filed
+from workers.contract.job import Job, Order, Read, State
 from workers.contract.lanes import LANES
 
 # Whoever has an item in hand stores it within this, or in vain.

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from workers.contract import keys
-from workers.contract.account import Charge, Standing
+from workers.contract.account import Charge, Standing, filed
 from workers.contract.clock import Clock, Deadlines, wall_clock_ms
 from workers.contract.message import read_message
 from workers.contract.result import Result
@@ -85,10 +85,24 @@ class Room(NamedTuple):
 
 
 class Name(NamedTuple):
-    """A request: the same uuid under two algorithms is two of them."""
+    """A request: the same uuid under two algorithms, or of two accounts, is two of them.
+
+    ``account`` is empty where there are none.
+    """
 
     algorithm: str
     uuid: str
+    account: str = ""
+
+    @property
+    def filed(self) -> str:
+        """Its uuid, as that of its account."""
+        return filed(self.account, self.uuid)
+
+    @property
+    def key(self) -> str:
+        """Where it is found."""
+        return keys.request(self.algorithm, self.filed)
 
 
 class Entry(NamedTuple):
@@ -130,8 +144,7 @@ class Ledger:
 
     def admit(
         self,
-        algorithm: str,
-        uuid: str,
+        name: Name,
         fingerprint: str,
         subject: str,
         deadlines: Deadlines,
@@ -147,8 +160,7 @@ class Ledger:
         A re-send moves the deadlines of what is under way on: somebody still wants the answer.
 
         Args:
-            algorithm: what is to read it; the line that is active goes with it.
-            uuid: the caller's.
+            name: the line that is active goes with its algorithm.
             fingerprint: of the image.
             subject: requests of the same subject share one execution and its result.
             deadlines: of this copy.
@@ -162,12 +174,12 @@ class Ledger:
         settings = self._settings
         now_ms = self._clock()
         verdict, *detail = self._admit(
-            algorithm,
-            uuid,
+            name.algorithm,
+            name.filed,
             fingerprint,
             subject,
             front,
-            read_message(uuid, secrets.token_hex(8), trace),
+            read_message(name.uuid, secrets.token_hex(8), trace, name.account),
             image or b"",
             int(image is not None),
             size,
@@ -221,12 +233,12 @@ class Ledger:
 
     def known(self, requests: Sequence[Name]) -> set[Name]:
         """Those of the requests for which something is kept or under way."""
-        found: Any = self._redis.mget([keys.request(*name) for name in requests])
+        found: Any = self._redis.mget([name.key for name in requests])
         return {name for name, entry in zip(requests, found, strict=True) if entry is not None}
 
-    def entry(self, algorithm: str, uuid: str) -> Entry:
+    def entry(self, name: Name) -> Entry:
         """What is known of a request; reading changes nothing."""
-        key: Any = self._redis.get(keys.request(algorithm, uuid))
+        key: Any = self._redis.get(name.key)
         if key is None:
             return Entry("absent")
         found: Any = self._redis.hmget(key.decode(), "state", "result")
@@ -235,6 +247,6 @@ class Ledger:
             return Entry("finished", Result.from_json(text))
         return Entry("absent" if state is None else state.decode())
 
-    def result(self, algorithm: str, uuid: str) -> Result | None:
+    def result(self, name: Name) -> Result | None:
         """The result, if there is one."""
-        return self.entry(algorithm, uuid).result
+        return self.entry(name).result

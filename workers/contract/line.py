@@ -71,7 +71,10 @@ class Rate(NamedTuple):
 
 
 class Line:
-    """``name``: its bundle's. Every method raises ``redis.RedisError`` when Redis is away."""
+    """``name``: its bundle's. Every method raises ``redis.RedisError`` when Redis is away.
+
+    ``uuid`` is that of a request as it is filed, with its account.
+    """
 
     def __init__(
         self,

@@ -26,20 +26,23 @@ SLICE_TASK: Final = "workers.slice"
 SKETCH_TASK: Final = "workers.sketch"
 
 # They stand for what differs between two messages of one task, and are valid within JSON.
-_ID, _TICKET, _JOB, _TRACE = "<id>", "<ticket>", "<job>", "<trace>"
+_ID, _TICKET, _JOB, _TRACE, _ACCOUNT = "<id>", "<ticket>", "<job>", "<trace>", "<account>"
 
 
-def read_message(uuid: str, ticket: str, trace: str = "") -> str:
+def read_message(uuid: str, ticket: str, trace: str = "", account: str = "") -> str:
     """Asks to read the image of this uuid. ``ticket``, hexadecimal, tells messages of it apart.
 
     Its queue is that of ``keys.INFERENCE``, for admit.lua to put the line in. ``trace``: the
     ``traceparent`` of a request that is traced, as a header, which workers that know none ignore.
+    ``account``: whose uuid it is, while there are accounts.
 
     Never with ``expires``, and never followed by ``revoke``: either makes worker processes
     discard every later message of that id for three hours, and callers do re-send.
     """
     quoted = json.dumps(uuid)[1:-1]
-    template = _template(READ_TASK, traced=bool(trace), ticket=_TICKET).replace(_TRACE, trace)
+    whose = {"account": _ACCOUNT} if account else {}
+    template = _template(READ_TASK, traced=bool(trace), ticket=_TICKET, **whose)
+    template = template.replace(_TRACE, trace).replace(_ACCOUNT, account)
     return template.replace(_TICKET, ticket).replace(_ID, quoted)
 
 

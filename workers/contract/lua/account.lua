@@ -4,12 +4,13 @@
 --       28 new requests a second, 0 for any number  29 so many may come at once
 --       30 units a month, 0 for any  31 units it has used at the least, whatever this Redis knows
 --
--- A uuid is charged once: the copy that is taken first leaves a mark, and whoever finds it goes free.
+-- A uuid, which has its account before it, is charged once: the copy that is taken first leaves a mark,
+-- and whoever finds it goes free.
 local account, month = ARGV[25], ARGV[26]
 local begun, free_at, used = false, 0, 0
 
 local function mark_of(algorithm, uuid)
-  return CHARGED_PREFIX .. account .. ':' .. algorithm .. ':' .. uuid
+  return CHARGED_PREFIX .. algorithm .. ':' .. uuid
 end
 
 -- {units charged, ms until all of the burst may come again, ms until another one may, units used}
