@@ -31,7 +31,7 @@ _WITHIN_S = 0.5
 _LOCKED_MS = 100
 # Copies and re-sends of one uuid; nobody needs the first of thousands.
 _MOST = 100
-_PAGE, _MAX_PAGE = 100, 1_000
+_PAGE, _MAX_PAGE = 100, 200
 # After every reply; SQLite's integers end there.
 _LATEST_MS = 2**63 - 1
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")

@@ -67,7 +67,7 @@ SEARCH_EVIDENCE: Final = Operation(
         Parameter("account", "query", Value("Who asked.", "bank")),
         Parameter("since_ms", "query", Value("Arrived then or later.", "1763627409120", _MS)),
         Parameter("until_ms", "query", Value("Arrived before then.", "1763631009120", _MS)),
-        Parameter("limit", "query", Value("So many at most, up to 1000; else 100.", "100", _MS)),
+        Parameter("limit", "query", Value("So many at most, up to 200; else 100.", "100", _MS)),
         Parameter("cursor", "query", Value("`next` of the page before.", "1763627409120.57")),
     ),
     problems=(
