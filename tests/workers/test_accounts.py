@@ -254,11 +254,11 @@ def test_nothing_that_was_charged_is_kept_for_ever(till: Till) -> None:
     till.ask("a")
     left = {
         key.decode(): till.redis.pttl(key)
-        for prefix in (keys.ACCOUNT_PREFIX, keys.CHARGED_PREFIX)
+        for prefix in (keys.ACCOUNT_PREFIX, keys.REQUEST_PREFIX)
         for key in till.redis.keys(f"{prefix}*")
     }
     assert list(left) == [
         f"{keys.ACCOUNT_PREFIX}bank",
-        f"{keys.CHARGED_PREFIX}{ALGORITHM}:bank/a",
+        f"{keys.REQUEST_PREFIX}{ALGORITHM}:bank/a",
     ]
     assert all(0 < ms < 33 * DAY_MS for ms in left.values())

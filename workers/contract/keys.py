@@ -87,9 +87,8 @@ IMAGES: Final = f"{_PREFIX}images"
 SIZES: Final = f"{_PREFIX}sizes"
 BYTES: Final = f"{_PREFIX}bytes"
 
-# How an account stands; and the mark of a uuid that was charged to it.
+# How an account stands.
 ACCOUNT_PREFIX: Final = f"{_PREFIX}account:"
-CHARGED_PREFIX: Final = f"{_PREFIX}charged:"
 
 
 def of(line: str, key: str) -> str:

@@ -4,14 +4,10 @@
 --       28 new requests a second, 0 for any number  29 so many may come at once
 --       30 units a month, 0 for any  31 units it has used at the least, whatever this Redis knows
 --
--- A uuid, which has its account before it, is charged once: the copy that is taken first leaves a mark,
--- and whoever finds it goes free.
+-- A uuid, which has its account before it, is charged once: with the copy that is taken first. While it
+-- is known its copies go free.
 local account, month = ARGV[25], ARGV[26]
 local begun, free_at, used = false, 0, 0
-
-local function mark_of(algorithm, uuid)
-  return CHARGED_PREFIX .. algorithm .. ':' .. uuid
-end
 
 -- {units charged, ms until all of the burst may come again, ms until another one may, units used}
 local function standing(units, again)
@@ -19,9 +15,8 @@ local function standing(units, again)
     string.format('%.17g', used)}
 end
 
--- Nothing if the request may be taken, else what it is. Few are beyond a limit: only then it matters
--- here whether they were charged before.
-local function beyond_limits(algorithm, uuid)
+-- Nothing if the request may be taken, else what it is.
+local function beyond_limits(is_new)
   if not account then
     return nil
   end
@@ -30,28 +25,28 @@ local function beyond_limits(algorithm, uuid)
   begun = stored_used
   free_at = tonumber(stored_free_at or 0)
   used = math.max(tonumber(stored_used or 0), tonumber(ARGV[31]))
-  local function is_marked()
-    return redis.call('EXISTS', mark_of(algorithm, uuid)) == 1
+  if not is_new then
+    return nil
   end
   local rate, burst, quota = tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30])
   if quota > 0 and used + tonumber(ARGV[27]) > quota then
-    return not is_marked() and {'exceeded', standing(0, 0)} or nil
+    return {'exceeded', standing(0, 0)}
   end
   if rate > 0 then
     local again = math.max(free_at, now) + (1 - burst) * 1000 / rate - now
-    if again > 0 and not is_marked() then
+    if again > 0 then
       return {'limited', standing(0, again)}
     end
   end
 end
 
--- The request was taken. `keep_ms`: for so long its uuid is known.
-local function charged(reply, algorithm, uuid, keep_ms)
+-- The request was taken.
+local function charged(reply, is_new)
   if not account then
     return reply
   end
-  local units, mark = 0, mark_of(algorithm, uuid)
-  if redis.call('SET', mark, '', 'PX', keep_ms, 'NX') then
+  local units = 0
+  if is_new then
     local rate = tonumber(ARGV[28])
     units = tonumber(ARGV[27])
     used = used + units
@@ -60,8 +55,6 @@ local function charged(reply, algorithm, uuid, keep_ms)
     if not begun then
       redis.call('PEXPIRE', ACCOUNT_PREFIX .. account, 2764800000)
     end
-  else
-    redis.call('PEXPIRE', mark, keep_ms)
   end
   table.insert(reply, standing(units, 0))
   return reply

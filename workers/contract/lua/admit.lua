@@ -24,16 +24,17 @@ local size, keep_for_ms, ready_within_ms, max_attempts, most, most_bytes, within
 local due, answer_by, useful_until, drop_after =
   now + number[12], now + number[13], now + number[14], now + number[15]
 
-local refusal = beyond_limits(algorithm, uuid)
+local entry = redis.call('GET', request)
+local is_new = not entry
+local refusal = beyond_limits(is_new)
 if refusal then
   return refusal
 end
-local keep_uuid_ms = math.max(keep_for_ms, drop_after - now + 60000)
 local function taken(reply)
-  return charged(reply, algorithm, uuid, keep_uuid_ms)
+  return charged(reply, is_new)
 end
 
-local entry = redis.call('GET', request)
+local keep_uuid_ms = math.max(keep_for_ms, drop_after - now + 60000)
 local function bind()
   redis.call('SET', request, entry, 'PX', keep_uuid_ms)
 end
