@@ -22,13 +22,12 @@ _END_OF_HEAD = b"\r\n\r\n"
 _INFERENCE = re.compile(rb"POST /inference(?:/([a-z0-9-]{1,63}))?[ ?]")
 # All that is looked for in a head, in one search: a storm's calls have little else done to them.
 _FIELDS = re.compile(
-    rb"\r\n(?:content-length:[ \t]*(\d+)|prefer:([^\r]*)|connection:[ \t]*(close))", re.IGNORECASE
+    rb"\r\n(?:content-length:[ \t]*(\d+)|prefer:([^\r]*)|connection:[ \t]*(close)"
+    rb"|(?:authorization:[ \t]*bearer[ \t]+|x-api-key:[ \t]*)([^\r]*))",
+    re.IGNORECASE,
 )
 _ASYNC = re.compile(rb"\brespond-async\b", re.IGNORECASE)
 _OLD = re.compile(rb"[^\r]*HTTP/1\.0\r\n")
-_KEY = re.compile(
-    rb"\r\n(?:authorization:[ \t]*bearer[ \t]+|x-api-key:[ \t]*)([^\r]*)", re.IGNORECASE
-)
 _UUID = re.compile(rb'"esun_uuid"\s*:\s*"([^"\\]{1,512})"')
 
 
@@ -49,18 +48,21 @@ class _Head(NamedTuple):
     algorithm: str | None
     wait_ms: int | None
     ends: bool
+    key: str
 
     @classmethod
     def read(cls, data: bytes) -> _Head:
         end = data.find(_END_OF_HEAD)
         head = data if end < 0 else data[: end + len(_END_OF_HEAD)]
-        lengths, prefers, closes = [], [], False
+        lengths, prefers, keys, closes = [], [], [], False
         for field in _FIELDS.finditer(head):
-            length, prefer, _close = field.groups()
+            length, prefer, _close, key = field.groups()
             if length is not None:
                 lengths.append(int(length))
             elif prefer is not None:
                 prefers.append(prefer)
+            elif key is not None:
+                keys.append(key)
             else:
                 closes = True
         call = _INFERENCE.match(data)
@@ -71,6 +73,7 @@ class _Head(NamedTuple):
             call[1].decode() if call and call[1] else None,
             preferred_wait_ms(each.decode("latin-1") for each in prefers),
             closes or _OLD.match(data) is not None,
+            name_and_secret(keys[0].decode("latin-1").strip())[0] if keys else "",
         )
 
 
@@ -113,7 +116,7 @@ class Glance:
     @property
     def call(self) -> Call | None:
         """Which request it is, where that can be told."""
-        return None if self.uuid is None else Call(self.algorithm, self.uuid, self._key)
+        return None if self.uuid is None else Call(self.algorithm, self.uuid, self._head.key)
 
     @cached_property
     def uuid(self) -> str | None:
@@ -123,11 +126,6 @@ class Glance:
         """
         found = _UUID.search(self.data)
         return found[1].decode("utf-8", "replace") if found else None
-
-    @property
-    def _key(self) -> str:
-        found = _KEY.search(self.data, 0, self._head.length)
-        return name_and_secret(found[1].decode("latin-1").strip())[0] if found else ""
 
     @property
     def is_whole(self) -> bool:

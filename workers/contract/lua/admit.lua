@@ -1,6 +1,7 @@
 -- Decides, in one step, what an arriving request is, and puts it in line if it is new.
 --
--- ARGV  3 algorithm  4 uuid  5 fingerprint  6 subject  7 front's channel  8 message
+-- ARGV  3 algorithm  4 uuid, with its account before it  5 fingerprint  6 subject
+--       7 front's channel  8 message
 --       9 image  10 whether it is sent along, 1 or 0  11 its size in bytes
 --       In ms from now:  12 due  13 answer wanted  14 useful until then  15 dropped after that
 --       16 keep_for_ms  17 ready_within_ms  18 max_attempts  19 most messages  20 most bytes
