@@ -47,15 +47,20 @@ class Watch:
         self._since: dict[Any, float] = {}
 
     def beyond(self, running: dict[Any, int]) -> dict[Any, str]:
-        """Which of the running tasks (with their process ids) to end, and what to say of each."""
+        """Which of the running tasks (with their process ids) to end, and what to say of each.
+
+        None whose process is gone: Celery learns that up to five seconds later, and until then the
+        task counts as running. That a process was lost says nothing against what it had in hand.
+        """
         now = self._clock()
         self._since = {task: self._since.get(task, now) for task in running}
         limit_bytes = self._limit_bytes()
         excess = {}
         for task, pid in running.items():
-            if now - self._since[task] > self._limit_ms / 1000:
+            size = resident_bytes(pid)
+            if size and now - self._since[task] > self._limit_ms / 1000:
                 excess[task] = f"it took longer than {self._limit_ms} ms"
-            elif resident_bytes(pid) > limit_bytes:
+            elif size > limit_bytes:
                 excess[task] = f"its process grew beyond {limit_bytes >> 20} MiB"
         return excess
 

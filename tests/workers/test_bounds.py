@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 
@@ -34,6 +35,19 @@ def test_a_task_is_ended_when_its_process_is_too_large(monkeypatch: pytest.Monke
     monkeypatch.setattr(bounds, "resident_bytes", {1: 900, 2: 1_100}.__getitem__)
     watch = Watch(2_000, lambda: 1_000, lambda _: None, lambda: 0.0)
     assert list(watch.beyond({"small": 1, "large": 2})) == ["large"]
+
+
+def test_a_task_whose_process_is_gone_is_not_given_up() -> None:
+    """It is another one's to take over, which a task that was beyond its bounds is not."""
+    now = [100.0]
+    watch = Watch(2_000, lambda: 0, lambda _: None, lambda: now[0])
+    lost = subprocess.Popen(["true"])
+    watch.beyond({"task": lost.pid})
+    os.waitid(os.P_PID, lost.pid, os.WEXITED | os.WNOWAIT)
+    now[0] = 103.0
+    assert watch.beyond({"task": lost.pid}) == {}, "nobody has collected it yet"
+    lost.wait()
+    assert watch.beyond({"task": lost.pid}) == {}
 
 
 def test_the_memory_of_a_process_is_read() -> None:
