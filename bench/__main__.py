@@ -37,6 +37,7 @@ from bench.scenarios import (
     storm,
     swap,
     table,
+    uploads,
 )
 from bench.session import OURS, Session, engines_of
 from deploy.run import ROOT
@@ -44,7 +45,7 @@ from model.errors import ModelError
 
 _MODULES = (
     *(steady, storm, burst, duplicates, table, memory, round_trip, large, soak, swap, evidence),
-    *(panels, beside, accounts),
+    *(panels, beside, accounts, uploads),
 )
 SCENARIOS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in _MODULES}
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from statistics import median
-from typing import Any
+from statistics import harmonic_mean, mean, median
+from typing import Any, NamedTuple
 
 from bench.errors import BenchError
 from bench.pictures import Pictures
@@ -26,7 +26,9 @@ class Capacity:
     """What an answer of all members on one thread costs, decoding included.
 
     ``alone_ms``: while the other cores idle. ``together_ms``: while all do the same, which is how
-    they would serve; cores of a virtual machine often share one. Both are medians.
+    they would serve; cores of a virtual machine often share one. Both are medians. ``settled_ms``:
+    of an answer that ends where the bundle says that no further member would change it, on average
+    while all do the same.
     """
 
     bundle: str
@@ -35,6 +37,7 @@ class Capacity:
     cores: int
     alone_ms: float
     together_ms: float
+    settled_ms: float
 
     @property
     def per_s(self) -> float:
@@ -54,14 +57,22 @@ def measure(bundle: Path, pictures: Pictures, engine: str, seconds: float) -> Ca
     """
     cores = sorted(os.sched_getaffinity(0))
     images = [picture.jpeg for picture, _ in zip(pictures, range(_PICTURES), strict=False)]
-    _, _, alone_ms = _run(bundle, engine, images, cores[:1], seconds)[0]
+    alone = _run(bundle, engine, images, cores[:1], seconds)[0]
     found = _run(bundle, engine, images, cores, seconds)
-    bundle_id, members, _ = found[0]
-    together_ms = len(found) / sum(1 / each_ms for _, _, each_ms in found)
-    return Capacity(bundle_id, members, engine, len(cores), alone_ms, together_ms)
+    together_ms = harmonic_mean([each.whole_ms for each in found])
+    settled_ms = harmonic_mean([each.settled_ms for each in found])
+    return Capacity(
+        alone.bundle, alone.members, engine, len(cores), alone.whole_ms, together_ms, settled_ms
+    )
 
 
-_Found = tuple[str, int, float]
+class _Found(NamedTuple):
+    """What one core found: the median of whole answers, the mean of those that end early."""
+
+    bundle: str
+    members: int
+    whole_ms: float
+    settled_ms: float
 
 
 def _run(
@@ -115,9 +126,12 @@ def _read(
     for image in images[:_WARM_UP]:
         ensemble.read(image)
     start.wait()
-    times_ms: list[float] = []
+    whole_ms: list[float] = []
+    settled_ms: list[float] = []
     until_s = time.perf_counter() + seconds
     while (began_s := time.perf_counter()) < until_s:
-        ensemble.read(images[len(times_ms) % len(images)])
-        times_ms.append((time.perf_counter() - began_s) * 1000)
-    found.put((ensemble.bundle.id, ensemble.size, median(times_ms)))
+        for reading in ensemble.readings(images[len(whole_ms) % len(images)]):
+            if reading.settled and len(settled_ms) == len(whole_ms):
+                settled_ms.append((time.perf_counter() - began_s) * 1000)
+        whole_ms.append((time.perf_counter() - began_s) * 1000)
+    found.put(_Found(ensemble.bundle.id, ensemble.size, median(whole_ms), mean(settled_ms)))

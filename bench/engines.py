@@ -1,7 +1,8 @@
 """Which engine reads a bundle's member fastest, and does it agree?
 
-OpenVINO, TensorFlow (one ``tf.function``, the reference) and LiteRT with XNNPACK take turns on the
-same images in the same process, so that a busy machine slows all three alike.
+OpenVINO, the same with 16-bit numbers where the CPU is made for them, TensorFlow (one
+``tf.function``, the reference) and LiteRT with XNNPACK take turns on the same images in the same
+process, so that a busy machine slows them alike.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def measure(options: Namespace) -> dict[str, Measured]:
     """Times and differences, under the bundle's name."""
-    from model.engines import engine
+    from model.engines import REDUCED, engine
+    from model.engines.speed import loaded
 
     cores = sorted(os.sched_getaffinity(0))[: options.threads]
     os.sched_setaffinity(0, cores)
@@ -47,6 +49,7 @@ def measure(options: Namespace) -> dict[str, Measured]:
     graph = bundle.path(bundle.manifest.members[0].graph)
     networks = {
         _OURS: engine("openvino").load(graph, options.threads),
+        **loaded(REDUCED, graph, options.threads, None),
         "LiteRT (XNNPACK)": litert(graph, options.threads),
         _REFERENCE: engine("tensorflow").load(graph, options.threads),
     }

@@ -28,6 +28,8 @@ class Punctual(StartedTarget):
         self._environment = service_environment(Path(), redis_server(), port, 0)
         redis_url = self._environment["REDIS_URL"]
         super().__init__("punctual", f"http://127.0.0.1:{port}", redis_url, key)
+        # As the capacity is measured, and the peers compute.
+        self._environment.setdefault("ENGINE", "openvino")
         self._environment |= {
             "BUNDLE": str(bundle.resolve()),
             "STATE": str(self.state),

@@ -69,7 +69,7 @@ class Session:
             name,
             self._bundle,
             engine,
-            self._capacity(engine).together_ms,
+            self._capacity(engine).settled_ms,
             self._scenario.patience(options).limit_ms,
             options.cache,
         )

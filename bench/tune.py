@@ -26,7 +26,9 @@ from bench.plots import draw_bars
 from bench.quantiles import quantile
 from bench.score import Score, percent
 from bench.service import Punctual
-from model.engines import ENGINES
+from model.bundle import Bundle
+from model.engines import AUTO, ENGINES
+from model.engines.speed import agreeing
 from workers.contract.settings import QueueSettings
 from workers.cores import usable_cores
 
@@ -34,7 +36,7 @@ HELP = "settings for a load and a latency, found by measuring"
 KEYS = ("settings",)
 COMPARED: tuple[str, ...] = ()
 
-_ENGINE = ENGINES[0]
+_ENGINE = AUTO
 _BACKLOG_MS: int = QueueSettings.model_fields["backlog_ms"].default
 # Of a caller's time. The rest is for what is under way when a request comes.
 _BACKLOGS_MS = (300, 450, 750, 900)
@@ -146,8 +148,9 @@ def measure(options: Namespace) -> dict[str, Measured]:
         if options.images
         else Pictures.varied(options.bundle, options.variants, options.seed)
     )
-    found = capacity.measure(options.bundle, pictures, _ENGINE, options.capacity_seconds)
+    found = capacity.measure(options.bundle, pictures, ENGINES[0], options.capacity_seconds)
     cores, engines = usable_cores(), [name for name in ENGINES if importlib.util.find_spec(name)]
+    engines += agreeing(Bundle.open(options.bundle))
     most = 3 + sum(map(len, steps(cores, engines)))
     rows: list[dict[str, Any]] = []
     with tqdm(total=most, desc="tune", unit="run") as bar:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from model.bundle import Bundle
 from model.engines.cache import Cache
+from model.engines.speed import chosen
 from model.ensemble import Ensemble, Reading
+from model.express import Express
 from model.manifest import Golden
+
+logger = logging.getLogger(__name__)
 
 
 class Algorithm(Protocol):
@@ -22,6 +27,10 @@ class Algorithm(Protocol):
     @property
     def size(self) -> int:
         """How many members a full answer has."""
+
+    @property
+    def express(self) -> Express | None:
+        """The express member, if there is one."""
 
     def check(self, golden: Golden) -> None:
         """Read one of the bundle's golden images; BundleInvalid if it reads differently."""
@@ -44,12 +53,19 @@ class Algorithm(Protocol):
 def load(folder: Path, engine_name: str, threads: int, cache: Cache | None = None) -> Algorithm:
     """Verify a bundle, load what it holds and check its golden answers.
 
+    The engine may be ``model.engines.AUTO``.
+
     Raises:
         BundleInvalid: the folder is not what its manifest says, or answers differently.
         EngineUnavailable: the engine is not installed.
     """
-    if Bundle.open(folder).manifest.sheet is None:
-        return Ensemble.load(folder, engine_name, threads, cache)
+    bundle = Bundle.open(folder)
+    engine_name = chosen(engine_name, bundle, threads, cache)
+    logger.info("%s computes with %s", bundle.id, engine_name)
+    if bundle.manifest.sheet is None:
+        ensemble = Ensemble.load(folder, engine_name, threads, cache)
+        ensemble.express = Express.load(ensemble, engine_name, threads, cache)
+        return ensemble
     # It draws in what opens PDFs, which readers of characters do without.
     from model.sheet import SheetReader
 

@@ -34,7 +34,15 @@ _MOST_TILES, _OVERLAP = 9, 96
 # A box that ends within so many pixels of a canvas's edge may be of half a character.
 _EDGE = 3
 # Two boxes that share more than that of both together, or of the smaller, are of one character.
-_SAME, _WITHIN = 0.4, 0.75
+_SAME, _WITHIN = 0.35, 0.7
+# The cells around a peak, of which each sees the box in its own way: those whose heat is this part
+# of the peak's are of the same character, and their mean errs less than one alone.
+_AROUND = tuple(
+    (down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)
+)
+_AGREES = 0.5
+# Smaller boxes are as the peak sees them: the next cell may be of another character.
+_SEVERAL_CELLS = 14  # pixels
 
 Floats = npt.NDArray[np.float32]
 
@@ -123,23 +131,41 @@ def peaks(found: Floats, threshold: float) -> tuple[Floats, Floats, npt.NDArray[
     ``found`` (h/4, w/4, 6): heats 0-1, then how far the box reaches left, up, right and down, as
     the logarithm of multiples of UNIT.
     """
-    # A character is one or the other, and whoever doubts which it is doubts both.
-    heats = found[..., :2] * (1 - found[..., 1::-1])
-    around = np.pad(heats, ((1, 1), (1, 1), (0, 0)))
-    highest = np.max(
-        [
-            around[1 + down : 1 + down + heats.shape[0], 1 + right : 1 + right + heats.shape[1]]
-            for down in (-1, 0, 1)
-            for right in (-1, 0, 1)
-        ],
-        axis=0,
-    )
-    rows, columns, kinds = np.nonzero((heats == highest) & (heats >= threshold))
+    # Whoever doubts whether a character is print does not doubt that it is one.
+    heats, kinds = found[..., :2].max(axis=2), found[..., :2].argmax(axis=2)
+    rows, columns = np.nonzero((heats >= _highest_around(heats)) & (heats >= threshold))
+    peak, own = heats[rows, columns], _edges(found, rows, columns)
+    agree = (own[:, 2:] - own[:, :2]).max(axis=1, initial=0) >= _SEVERAL_CELLS
+    total, weights = own * peak[:, None], peak.copy()
+    for down, right in _AROUND:
+        there = np.clip(rows + down, 0, heats.shape[0] - 1)
+        here = np.clip(columns + right, 0, heats.shape[1] - 1)
+        weight = heats[there, here]
+        weight = np.where(agree & (weight >= _AGREES * peak), weight, 0)
+        total += weight[:, None] * _edges(found, there, here)
+        weights += weight
+    edges = total / weights[:, None]
+    boxes = np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], axis=1)
+    return boxes, peak, kinds[rows, columns]
+
+
+def _edges(found: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> Floats:
+    """Left, top, right and bottom (n, 4) of the boxes that these cells see."""
     sides = UNIT * np.exp(np.clip(found[rows, columns, 2:], -4, 4))
     middle = (np.stack([columns, rows], axis=1) + 0.5) * STRIDE
-    corner = middle - sides[:, :2]
-    boxes = np.concatenate([corner, sides[:, :2] + sides[:, 2:]], axis=1).astype(np.float32)
-    return boxes, heats[rows, columns, kinds], kinds
+    return np.concatenate([middle - sides[:, :2], middle + sides[:, 2:]], axis=1, dtype=np.float32)
+
+
+def _highest_around(heats: Floats) -> Floats:
+    """Of the eight cells around each; beyond the edges there is nothing."""
+    around = np.pad(heats, 1)
+    height, width = heats.shape
+    shifted = [
+        around[1 + down : 1 + down + height, 1 + right : 1 + right + width]
+        for down, right in _AROUND
+    ]
+    highest: Floats = np.max(shifted, axis=0)
+    return highest
 
 
 def _scaled(picture: Image.Image, scale: float) -> tuple[int, int]:

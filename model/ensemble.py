@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model.bundle import Bundle
-from model.engines import Engine, Network, Pixels, Probabilities, engine
+from model.engines import Engine, Network, Pixels, Probabilities, blank, engine
 from model.engines.cache import Cache
 from model.errors import BundleInvalid, EngineFailed, ModelError
 from model.examples import Examples
+from model.express import Express
 from model.image import decode
 from model.manifest import Golden, Member
 
@@ -63,6 +64,9 @@ class Reading:
 class Ensemble:
     """Loaded members and the rules by which they answer together."""
 
+    # Who serves callers loads it: ``model.algorithm``.
+    express: Express | None = None
+
     def __init__(self, bundle: Bundle, networks: Sequence[Network]) -> None:
         self.bundle = bundle
         self.networks = tuple(networks)
@@ -90,9 +94,8 @@ class Ensemble:
     def of(cls, bundle: Bundle, runtime: Engine, threads: int, cache: Cache | None) -> Ensemble:
         """Every member of a verified bundle; the golden answers are not checked."""
         members = bundle.manifest.members
-        return cls(
-            bundle, [_network(bundle, member, runtime, threads, cache) for member in members]
-        )
+        networks = [_network(bundle, member, runtime, threads, cache) for member in members]
+        return cls(bundle, networks)
 
     @property
     def size(self) -> int:
@@ -126,8 +129,12 @@ class Ensemble:
             ImageUnreadable: see ``model.image.decode``.
             EngineFailed: no probabilities came out; raised while asking.
         """
+        return self._ask(self.pixels(image))
+
+    def pixels(self, image: bytes) -> Pixels:
+        """One image file as the members see it; raises ImageUnreadable."""
         size = self.bundle.manifest.input
-        return self._ask(decode(image, size.height, size.width).astype(np.float32))
+        return decode(image, size.height, size.width).astype(np.float32)
 
     def _ask(self, pixels: Pixels) -> Iterator[Reading]:
         total: Probabilities = np.zeros(len(self.bundle.manifest.labels), np.float32)
@@ -157,6 +164,9 @@ class Ensemble:
             best = int(told.argmax())
             if of_null >= rule.threshold or told[best] < rule.least:
                 best = null
+            elif of_null > told[best]:
+                # Nearly refused: the other members may well do so.
+                settled = members == self.size
         tempered = self.tempered(told)
         if rule and best == null:
             tempered *= np.float32(1 - of_null)
@@ -199,10 +209,9 @@ def _network(
 ) -> Network:
     """One member, tried on a blank sheet."""
     manifest, path = bundle.manifest, member.graph.path
-    blank = np.full((manifest.input.height, manifest.input.width, 3), 255, np.float32)
     try:
         network = runtime.load(bundle.path(member.graph), threads, cache)
-        probabilities = network(blank)
+        probabilities = network(blank(manifest.input.height, manifest.input.width))
     except ModelError:
         raise
     except Exception as error:  # every engine has its own

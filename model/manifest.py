@@ -56,6 +56,18 @@ class Member(_Record):
     graph: File
 
 
+class Express(_Record):
+    """A form of the first member that costs less, to be asked when the line is too long for it.
+
+    ``engine`` runs the member's graph, with fewer digits. As found on labelled images: how often
+    the form gives the member's own answer, and how much of its accuracy it loses.
+    """
+
+    engine: str
+    agreement: Share
+    lost: float = Field(ge=-1, le=1)
+
+
 class IsNull(_Record):
     """When the answer is `isnull`, by the members' mean probabilities.
 
@@ -87,6 +99,18 @@ class Canvas(_Record):
     width: int = Field(ge=64, le=2048, multiple_of=32, description="pixels")
 
 
+class Second(_Record):
+    """What is shown the characters of a sheet that all members refuse, and knows others.
+
+    ``graph``: as a member's; it tells how probable each of its ``labels`` is, and last none of
+    them. From ``least`` on one of them is the answer.
+    """
+
+    graph: File
+    labels: tuple[Label, ...] = Field(min_length=1)
+    least: Share
+
+
 class Sheet(_Record):
     """What finds the characters on a sheet, which the members then read, and what that may cost.
 
@@ -103,6 +127,11 @@ class Sheet(_Record):
     pages: int = Field(ge=1, description="at most so many of a file are read")
     task_limit_ms: int = Field(ge=100, description="a task may take so long, at the least, ms")
     task_memory_bytes: int = Field(ge=0, description="and so much memory, at the least, bytes")
+    second: Second | None = None
+
+    def files(self) -> tuple[File, ...]:
+        """Those of its own."""
+        return (self.detector, *((self.second.graph,) if self.second else ()))
 
 
 class Golden(_Record):
@@ -126,6 +155,7 @@ class Manifest(_Record):
     members: tuple[Member, ...] = Field(min_length=1)
     engines: dict[str, Share] = Field(description="engine: agreement with the reference, 0-1")
     calibration: Calibration = Calibration()
+    express: tuple[Express, ...] = ()
     isnull: IsNull | None = None
     sheet: Sheet | None = None
     golden: tuple[Golden, ...] = Field(min_length=1)
@@ -140,6 +170,9 @@ class Manifest(_Record):
         spoken = set() if self.sheet else {golden.answer for golden in self.golden}
         if self.isnull:
             spoken.add(self.isnull.label)
+        second = self.sheet.second.labels if self.sheet and self.sheet.second else ()
+        if twice := [label for label in second if label in self.labels]:
+            raise ValueError(f"the members know them already: {', '.join(twice)}")
         if unknown := spoken - set(self.labels):
             raise ValueError(f"not among the labels: {', '.join(sorted(unknown))}")
         return self
@@ -153,5 +186,5 @@ class Manifest(_Record):
     def files(self) -> tuple[File, ...]:
         """Every file the bundle consists of, beside the manifest itself."""
         graphs = tuple(member.graph for member in self.members)
-        detector = (self.sheet.detector,) if self.sheet else ()
-        return graphs + detector + tuple(golden.image for golden in self.golden)
+        of_sheet = self.sheet.files() if self.sheet else ()
+        return graphs + of_sheet + tuple(golden.image for golden in self.golden)

@@ -21,6 +21,7 @@ def pack(
     facts: Mapping[str, Any],
     prove: Callable[[Bundle], None] = lambda _: None,
     detector: Path | None = None,
+    second: Path | None = None,
 ) -> Bundle:
     """Write a bundle to ``destination``, in place of what may be there, whole or not at all.
 
@@ -33,6 +34,7 @@ def pack(
         facts: the manifest's other fields, as in ``model.manifest.Manifest``.
         prove: is shown the bundle before it is put in place; what it raises stops that.
         detector: its graph, for facts with a field ``sheet``.
+        second: that of the second reader, for those with a field ``sheet.second``.
 
     Raises:
         pydantic.ValidationError: the facts do not make a valid manifest.
@@ -54,6 +56,10 @@ def pack(
         if detector:
             copied = _copy(detector, folder, "members/detector.pb")
             facts["sheet"] = {**facts["sheet"], "detector": copied}
+        if second:
+            copied = _copy(second, folder, "members/second.pb")
+            told = {**facts["sheet"]["second"], "graph": copied}
+            facts["sheet"] = {**facts["sheet"], "second": told}
         manifest = Manifest.model_validate(facts)
         (folder / MANIFEST).write_text(
             manifest.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8"

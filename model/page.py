@@ -15,6 +15,7 @@ from model.ensemble import Ensemble, Reading
 from model.image import squeezed
 from model.manifest import Sheet
 from model.order import Order, in_order
+from model.second import Known, SecondReader
 
 # What stands in a text for a character that is none of the list, or was not read.
 UNKNOWN: Final = "〓"
@@ -27,7 +28,8 @@ _TURNED_DEGREES: Final = 1.5
 class Character:
     """One character: where it is, its pixels as the members see them, and what they said.
 
-    ``total``: the sum of the probabilities of the members that were asked.
+    ``total``: the sum of the probabilities of the members that were asked. ``known``: what the
+    second reader says of it, where they refuse it.
     """
 
     found: Found
@@ -35,6 +37,7 @@ class Character:
     pixels: npt.NDArray[np.uint8]
     total: Probabilities | None = None
     reading: Reading | None = None
+    known: Known | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
 
@@ -50,11 +53,12 @@ class Page:
         found: list[Found],
         ensemble: Ensemble,
         rules: Sheet,
+        second: SecondReader | None = None,
     ) -> None:
         """``number``: from 1 on. The picture is not kept."""
         self._number, self._width, self._height = number, *picture.size
         self._problem: str | None = None
-        self._ensemble = ensemble
+        self._ensemble, self._second = ensemble, second
         self._review = rules.review
         size = ensemble.bundle.manifest.input
         self._print = [one for one in found if one.printed]
@@ -81,6 +85,9 @@ class Page:
         said = self._ensemble.networks[members](pixels)
         character.total = said if character.total is None else character.total + said
         character.reading = self._ensemble.reading(character.total, members + 1)
+        is_last = members + 1 == self._ensemble.size
+        if is_last and self._second and character.reading.answer == self._isnull:
+            character.known = self._second.read(pixels)
         self._tell(character)
 
     def _tell(self, character: Character) -> None:
@@ -97,16 +104,20 @@ class Page:
         if reading is not None:
             isnull = self._isnull
             text = None if reading.answer == isnull else reading.answer
-            others = [
+            others: list[dict[str, Any]] = [
                 {"text": other.text, "confidence": round(other.probability, 4)}
                 for other in reading.alternatives
                 if other.text != isnull
             ]
+            # Of what is none of the labels it is that of what it would be: nobody takes it unseen.
+            sure = reading.probability if text or not others else others[0]["confidence"]
+            if character.known:
+                text, sure = character.known
             told |= {
                 "text": text,
-                "confidence": round(reading.probability, 4),
+                "confidence": round(sure, 4),
                 "alternatives": others[:_ALTERNATIVES],
-                "review": text is None or reading.probability < self._review,
+                "review": text is None or sure < self._review,
             }
         character.told = told
 

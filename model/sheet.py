@@ -23,6 +23,7 @@ from model.errors import BundleInvalid, ImageUnreadable, ModelError
 from model.examples import Examples
 from model.manifest import Golden, Sheet
 from model.page import Character, Page
+from model.second import SecondReader
 
 # Characters between two looks at the clock.
 _STEP = 8
@@ -33,14 +34,23 @@ _FINDING = 80
 
 
 class SheetReader:
-    """A loaded detector and the ensemble that reads what it finds."""
+    """A loaded detector, the ensemble that reads what it finds, and who reads what that refuses."""
 
-    def __init__(self, bundle: Bundle, detector: Detector, ensemble: Ensemble) -> None:
+    # What a sheet costs is finding its characters, and many of them.
+    express = None
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        detector: Detector,
+        ensemble: Ensemble,
+        second: SecondReader | None = None,
+    ) -> None:
         """Raises BundleInvalid if the bundle is not one for sheets."""
         if bundle.manifest.sheet is None:
             raise BundleInvalid(f"{bundle.id} has no detector")
         self.bundle, self._rules = bundle, bundle.manifest.sheet
-        self._detector, self._ensemble = detector, ensemble
+        self._detector, self._ensemble, self._second = detector, ensemble, second
         # Pages of sheets that were left in the middle, by the file's digest; the oldest first.
         self._begun: dict[bytes, list[Page]] = {}
         self._examples = Examples(bundle, self.read)
@@ -68,8 +78,13 @@ class SheetReader:
         if bundle.manifest.sheet is None:
             raise BundleInvalid(f"{bundle.id} has no detector")
         runtime = engine(engine_name)
-        detector = _detector(bundle, bundle.manifest.sheet, runtime, threads, cache)
-        return cls(bundle, detector, Ensemble.of(bundle, runtime, threads, cache))
+        rules = bundle.manifest.sheet
+        detector = _detector(bundle, rules, runtime, threads, cache)
+        ensemble = Ensemble.of(bundle, runtime, threads, cache)
+        second = None
+        if rules.second:
+            second = SecondReader.load(bundle, rules.second, runtime, threads, cache)
+        return cls(bundle, detector, ensemble, second)
 
     @property
     def size(self) -> int:
@@ -140,7 +155,7 @@ class SheetReader:
                 raise
             return Page.unreadable(number + 1, str(error), self._ensemble, self._rules)
         found = self._detector.find(picture)
-        return Page(number + 1, picture, found, self._ensemble, self._rules)
+        return Page(number + 1, picture, found, self._ensemble, self._rules, self._second)
 
     def _asked(self, pages: list[Page], of_pages: int, members: int) -> Iterator[Reading]:
         """Ask a member of every character that so many have read and that is not settled."""
@@ -174,9 +189,15 @@ class SheetReader:
 
 
 def _is_open(character: Character, members: int) -> bool:
+    """Whether one more member than so many is to be asked.
+
+    Only all of them refuse a character: what is cut out of a sheet is blurred and slanted, and to
+    some members it looks like none.
+    """
     if character.reading is None:
         return members == 0
-    return character.reading.members == members and not character.reading.settled
+    final = character.reading.settled and character.told["text"] is not None
+    return character.reading.members == members and not final
 
 
 def _detector(

@@ -16,20 +16,15 @@ _claims: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port that nobody listens on, nor was given to another process of any test run."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        # A name without a file: the kernel forgets it with its owner.
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0punctual-test-port-{port}")
-        except OSError:
-            claim.close()
-        else:
-            _claims.append(claim)
-            return port
+    """A port at which nobody else listens, no other test will, and no connection begins."""
+    claim = socket.socket()
+    claim.bind(("127.0.0.1", 0))
+    # Only now: what is bound without it is nobody else's to choose. With it, whoever asks for this
+    # very port may listen there, as servers do.
+    claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _claims.append(claim)
+    port: int = claim.getsockname()[1]
+    return port
 
 
 def _embedded() -> str:

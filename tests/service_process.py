@@ -182,6 +182,18 @@ class Service:
         url = f"{self.url}/inference/{algorithm}".rstrip("/")
         return requests.post(url, data, headers=headers | _NO_KEEP_ALIVE, timeout=timeout_s)
 
+    def insist(self, body: Any, algorithm: str = "", **headers: str) -> requests.Response:
+        """POST as patient clients do, who send again what was refused.
+
+        On a machine that is busy with other tests no worker may be ready for a moment.
+        """
+        until = time.monotonic() + _WITHIN_S
+        headers = {"Prefer": "wait=20", **headers}
+        while (reply := self.post(body, algorithm=algorithm, **headers)).status_code == 503:
+            assert time.monotonic() < until, reply.text
+            time.sleep(float(reply.headers["Retry-After"]))
+        return reply
+
     @property
     def algorithm(self) -> str:
         """What the bundle is called."""

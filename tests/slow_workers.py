@@ -1,7 +1,8 @@
 """The real workers with a slower, or a faulty, ensemble: ``celery -A tests.slow_workers worker``.
 
 SLOW_READ_MS, SLOW_MEMBER_MS and SLOW_LOAD_MS are milliseconds added to each reading, to each member
-of one and to the loading, so that a test has time to do something in the middle. READ_FAULT makes
+of one and to the loading, so that a test has time to do something in the middle. EXPRESS_MS makes
+an express member that takes so long and answers as the first does. READ_FAULT makes
 the engine ``raise`` on every image that is not golden, or the process ``die``, ``hang`` for ten
 minutes, or ``grow`` by a gigabyte. FREE_BYTES is a file that says how much memory is free.
 """
@@ -11,10 +12,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from model.ensemble import Ensemble, Reading
+from model.express import Express
 from workers import room
 from workers.celery import app
 
@@ -53,6 +56,20 @@ def _slow_load(*arguments: Any) -> Ensemble:
     return _load(*arguments)
 
 
+def _express(ensemble: Ensemble, *_: Any) -> Express | None:
+    if "EXPRESS_MS" not in os.environ:
+        return None
+    took_ms = int(os.environ["EXPRESS_MS"])
+
+    def readings(image: bytes) -> Iterator[Reading]:
+        reading = next(_readings(ensemble, image))
+        time.sleep(took_ms / 1000)
+        yield replace(reading, settled=False)
+
+    return Express(readings, took_ms * 1000)
+
+
+Express.load = _express  # type: ignore[assignment, method-assign]
 Ensemble.readings = _slow_readings  # type: ignore[method-assign]
 Ensemble.load = _slow_load  # type: ignore[assignment, method-assign]
 if file := os.environ.get("FREE_BYTES"):

@@ -106,6 +106,8 @@ class Door(GeventWorker):
 
     def _converse(self, name: Any, client: socket.socket, addr: Any, received: bytes) -> None:
         parser = get_parser(self.cfg, client, addr)
+        # By itself it takes a megabyte at once, and copies what is left of that with every read.
+        parser.unreader.max_body_chunk = _BLOCK_BYTES
         parser.unreader.unread(received)
         while glance := self._glance(client, parser):
             refusal = self._turnstile.refusal(glance)

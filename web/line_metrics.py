@@ -19,6 +19,7 @@ _COUNTS = {
     "takeovers": "Images begun anew because the worker that had them was lost.",
     "late": "Images put aside at pick-up: nobody would have got the answer in time.",
     "dropped": "Images dropped because nobody could want them any more.",
+    "express": "Answers by the express member, for which the line was too long for any other.",
     "completions": "Answers of some members that were made answers of all.",
 }
 
@@ -35,7 +36,7 @@ _GAUGES: dict[str, tuple[str, Callable[[Status], float]]] = {
         lambda status: status.waiting.partial,
     ),
     "images_per_second": (
-        "What the workers can answer with one member each.",
+        "What the workers can answer when each answer costs the least.",
         lambda status: status.rate.images,
     ),
 }

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from web.problems import EngineFailed, ImageUnreadable
 from web.wire import InferenceReply
-from workers.contract.result import Outcome, Result
+from workers.contract.result import Outcome, Result, Stop
 
 
 class Source(StrEnum):
@@ -91,10 +91,14 @@ class Answer(NamedTuple):
         if self.has_text:
             reading_ms = max(0, compute_ms - finding_ms)
             timing += f", detector;dur={finding_ms:g}, reader;dur={reading_ms:g}"
-        settled = ";settled" if result.whole and result.members < result.of_members else ""
+        ended = ""
+        if result.whole and result.members < result.of_members:
+            ended = ";settled"
+        elif result.stopped == Stop.EXPRESS:
+            ended = ";express"
         return {
             "Server-Timing": timing,
             "Punctual-Source": self.source,
             "Punctual-Bundle": result.bundle,
-            "Punctual-Members": f"{result.members}/{result.of_members}{settled}",
+            "Punctual-Members": f"{result.members}/{result.of_members}{ended}",
         }

@@ -112,7 +112,7 @@ class Process:
         worker = f"{socket.gethostname()}:{os.getpid()}"
         # A beat is worth nothing later: it does not wait for a Redis that is away.
         hasty = impatient(settings, settings.redis_timeout_ms)
-        pace = Pace(_member_us(ensemble))
+        pace = Pace(_member_us(ensemble), ensemble.express.took_us if ensemble.express else None)
         self.heartbeat = Heartbeat(
             worker,
             Line(self.line, hasty, settings),
@@ -140,10 +140,9 @@ class Process:
             self.desk.feeder.start()
         self.heartbeat.start()
         logger.info(
-            "%s reads with %s on %s, %d members, cores %s",
+            "%s reads with %s, %d members, cores %s",
             worker,
             ensemble.bundle.id,
-            settings.engine,
             ensemble.size,
             sorted(part.cores) or f"any {part.threads}",
         )

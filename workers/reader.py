@@ -100,7 +100,7 @@ class Reader:
                     self._along.show(
                         self._heartbeat.shadow, uuid, turn.image, computed.text, computed.took_us
                     )
-                late_ms = max(0, self._clock() - turn.answer_by_ms)
+                late_ms, verb = max(0, self._clock() - turn.answer_by_ms), "answered"
             case Permission.COMPLETE:
                 # Of an answer that stands, and whose caller has it.
                 computed = self._compute(turn.image, WHILE_NOBODY_WAITS, fetched_us)
@@ -108,7 +108,7 @@ class Reader:
                     result = self._result(computed, 0, trace)
                     self._line.finish(name, ticket, result)
                     self._traces.read("complete", result)
-                late_ms = 0
+                late_ms, verb = 0, "completed"
             case refusal:
                 self._account(uuid, refusal.value, {})
                 return {"skipped": refusal.value}
@@ -117,8 +117,9 @@ class Reader:
             "compute_ms": computed.took_us // 1000,
             "late_ms": late_ms,
         }
-        self._account(uuid, computed.outcome.value, cost)
-        return {computed.outcome.value: computed.text, **cost}
+        outcome = verb if computed.outcome is Outcome.ANSWERED else computed.outcome.value
+        self._account(uuid, outcome, cost)
+        return {outcome: computed.text, **cost}
 
     def read_along(self, ticket: str) -> str:
         """Read what another version has answered; see ``ReadingAlong.read``."""
@@ -135,13 +136,14 @@ class Reader:
 
     def _compute(self, image: bytes, allowance: Allowance, fetched_us: float) -> _Computed:
         """Ask one member after another, as far as it helps and the allowance goes."""
+        express = self._ensemble.express if allowance.express else None
         began_ns = time.perf_counter_ns()
         outcome, text, members, whole, stopped = Outcome.ANSWERED, "", 0, True, ""
         decoded_us = 0.0
         reading: Reading | None = None
         try:
             try:
-                readings = self._ensemble.readings(image)
+                readings = (express or self._ensemble).readings(image)
             finally:
                 asked_ns = time.perf_counter_ns()
                 decoded_us = fetched_us + (asked_ns - began_ns) / 1000
@@ -149,9 +151,14 @@ class Reader:
             for reading in readings:
                 grown = reading.members > members
                 # Of a sheet the first member costs the most: an answer costs as much at the least.
-                if grown and (members == 0 or reading.next_share == 1):
+                if express:
+                    self._pace.learn_express((time.perf_counter_ns() - asked_ns) / 1000)
+                elif grown and (members == 0 or reading.next_share == 1):
                     self._pace.learn_member((time.perf_counter_ns() - asked_ns) / 1000)
                 text, members, whole = reading.answer, reading.members, reading.settled
+                if express:
+                    stopped = Stop.EXPRESS
+                    break
                 if whole:
                     stopped = Stop.ALL if members == self._ensemble.size else Stop.SETTLED
                     break
@@ -222,5 +229,9 @@ class Reader:
         now_ns = time.perf_counter_ns()
         if self._busy_since_ns is not None:
             took_us = (now_ns - self._busy_since_ns) / 1000 - computed.decoded_us
-            self._pace.learn_overhead(max(0.0, took_us - computed.members * self._pace.member_us))
+            if computed.stopped == Stop.EXPRESS:
+                took_us -= self._pace.cheapest_us
+            else:
+                took_us -= computed.members * self._pace.member_us
+            self._pace.learn_overhead(max(0.0, took_us))
         self._busy_since_ns = now_ns if waiting else None

@@ -33,17 +33,24 @@ _TELLING_BYTES = 20_000
 class Pace:
     """What a member, a byte and all the rest cost here, in micro- and nanoseconds.
 
+    ``express_us``: of the express member, None without one.
     Learned while running: it follows the machine, its neighbours and the images.
     """
 
-    def __init__(self, member_us: int) -> None:
+    def __init__(self, member_us: int, express_us: int | None = None) -> None:
         self.member_us = float(member_us)
+        self.express_us = float(express_us) if express_us else None
         self.overhead_us = float(_OVERHEAD_US)
         self.byte_ns = float(_BYTE_NS)
 
     def learn_member(self, took_us: float) -> None:
         """One member was asked."""
         self.member_us += (took_us - self.member_us) * _NEW
+
+    def learn_express(self, took_us: float) -> None:
+        """The express member was asked."""
+        if self.express_us is not None:
+            self.express_us += (took_us - self.express_us) * _NEW
 
     def learn_bytes(self, count: int, took_us: float) -> None:
         """An image of so many bytes was fetched and decoded, whether it could be or not."""
@@ -55,25 +62,37 @@ class Pace:
         self.overhead_us += (took_us - self.overhead_us) * _NEW_OVERHEAD
 
     @property
+    def has_express(self) -> bool:
+        """Whether there is an express member that costs less than the first."""
+        return self.express_us is not None and self.express_us < self.member_us
+
+    @property
+    def cheapest_us(self) -> float:
+        """What is asked when an answer is to cost as little as it can."""
+        return self.express_us if self.express_us and self.has_express else self.member_us
+
+    @property
     def rate(self) -> Rate:
-        """What this process answers in a second when each image asks one member."""
-        return Rate(1_000_000 / (self.member_us + self.overhead_us), 1_000_000_000 / self.byte_ns)
+        """What this process answers in a second when each image costs the least."""
+        return Rate(1_000_000 / (self.cheapest_us + self.overhead_us), 1_000_000_000 / self.byte_ns)
 
     @property
     def least_us(self) -> float:
-        """From pick-up to reply with one member, without the bytes."""
-        return self.member_us + self.overhead_us + _REPLY_MS * 1000
+        """From pick-up to reply with the cheapest answer, without the bytes."""
+        return self.cheapest_us + self.overhead_us + _REPLY_MS * 1000
 
 
 @dataclass(frozen=True)
 class Allowance:
     """Until when (epoch milliseconds) members may run; without it, while nobody waits.
 
-    ``bound``: what ends there, the caller's time or the share of the line's.
+    ``bound``: what ends there, the caller's time or the share of the line's. ``express``: not even
+    one member fits, so that its cheaper form is asked.
     """
 
     until_ms: int | None
     bound: Stop = Stop.LINE
+    express: bool = False
 
     def permits(self, member_us: float, now_ms: int, waiting: Callable[[], int]) -> bool:
         """Whether one more member may be asked. ``waiting`` tells how many images wait."""
@@ -99,11 +118,12 @@ class Scheduler:
         """
         now_ms = self._clock()
         in_time_ms = turn.answer_by_ms - _REPLY_MS
-        if now_ms + self._pace.member_us / 1000 > in_time_ms:
+        if now_ms + self._pace.cheapest_us / 1000 > in_time_ms:
             return WHILE_NOBODY_WAITS
-        if turn.waiting == 0:
-            return Allowance(in_time_ms, Stop.TIME)
-        share_until_ms = now_ms + int(turn.share_ms - self._pace.overhead_us / 1000)
-        if in_time_ms <= share_until_ms:
-            return Allowance(in_time_ms, Stop.TIME)
-        return Allowance(share_until_ms, Stop.LINE)
+        until_ms, bound = in_time_ms, Stop.TIME
+        if turn.waiting:
+            share_until_ms = now_ms + int(turn.share_ms - self._pace.overhead_us / 1000)
+            if share_until_ms < in_time_ms:
+                until_ms, bound = share_until_ms, Stop.LINE
+        too_long = now_ms + self._pace.member_us / 1000 > until_ms
+        return Allowance(until_ms, bound, express=too_long and self._pace.has_express)

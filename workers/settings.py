@@ -22,8 +22,9 @@ class WorkerSettings(QueueSettings):
         description="where staged versions and registered cards are stored; without it there are "
         "none, a folder",
     )
-    engine: Literal["openvino", "tensorflow"] = Field(
-        "openvino", description="what computes, a name"
+    engine: Literal["openvino", "openvino-bf16", "tensorflow", "auto"] = Field(
+        "auto",
+        description="what computes; auto: the fastest here that the bundle says agrees, a name",
     )
     engine_cache: str = Field(
         "", description="what was compiled is kept here for the next start, a folder"

@@ -72,8 +72,14 @@ class Reader:
         os.close(loaded)
 
     def read(self, image: str) -> str:
-        """The answer to an image in base64, by all members."""
-        answer = self._ensemble.read(base64.b64decode(image)).answer
+        """The answer to an image in base64, by all members that matter.
+
+        A user who has a bundle's exits would write no more than this.
+        """
+        for reading in self._ensemble.readings(base64.b64decode(image)):
+            answer = reading.answer
+            if reading.settled:
+                break
         os.write(self._executions, b".")
         return answer
 

@@ -18,10 +18,18 @@ from model.errors import BundleInvalid
 _MACHINE = ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
 
 
-def load(graph: Path, threads: int, cache: Cache | None = None, port: Port = MEMBER) -> Network:
+def load(
+    graph: Path,
+    threads: int,
+    cache: Cache | None = None,
+    port: Port = MEMBER,
+    *,
+    precision: str = "f32",
+) -> Network:
     """Compile one frozen graph for one image at a time on ``threads`` cores.
 
-    What is in the ``cache`` need not be compiled.
+    What is in the ``cache`` need not be compiled. ``precision``: OpenVINO's name of what it
+    calculates with.
 
     Raises:
         BundleInvalid: not a graph, or one with an operation that does more than compute.
@@ -32,8 +40,8 @@ def load(graph: Path, threads: int, cache: Cache | None = None, port: Port = MEM
         "INFERENCE_NUM_THREADS": threads,
         # The worker process is pinned already; a second opinion would fight it.
         "ENABLE_CPU_PINNING": False,
-        # Reduced precision is a property of a bundle that was checked with it.
-        "INFERENCE_PRECISION_HINT": "f32",
+        # Unasked, OpenVINO takes what is fastest, and answers as that may be.
+        "INFERENCE_PRECISION_HINT": precision,
     }
     if cache is None:
         compiled = _compile(graph, port, options)
@@ -50,6 +58,12 @@ def load(graph: Path, threads: int, cache: Cache | None = None, port: Port = MEM
     return network
 
 
+def machine() -> tuple[str, str]:
+    """OpenVINO's version, and what it knows of this CPU: what it compiles is for these alone."""
+    core = openvino.Core()
+    return openvino.get_version(), repr([core.get_property("CPU", name) for name in _MACHINE])
+
+
 def _compile(graph: Path, port: Port, options: dict[str, Any]) -> openvino.CompiledModel:
     return openvino.Core().compile_model(_read(graph, port), "CPU", options)
 
@@ -60,8 +74,7 @@ def _cached(
     core = openvino.Core()
     with graph.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    machine = [core.get_property("CPU", name) for name in _MACHINE]
-    key = (openvino.get_version(), repr(machine), repr(options), repr(port), digest)
+    key = (*machine(), repr(options), repr(port), digest)
     if compiled := cache.get(*key):
         # What it does not take after all is compiled anew.
         with suppress(RuntimeError):

@@ -29,16 +29,31 @@ def recalibrate(
     Raises DataError for images that cannot be used, and what ``release.packed`` does.
     """
     bundle = Bundle.open(folder)
-    manifest = bundle.manifest
-    images = _unseen(bundle, load_for(bundle, data, cache))
-    if len(images) < LEAST_IMAGES:
-        raise DataError(f"{data}: {len(images)} images are too few to calibrate on")
-    graphs = [bundle.path(member.graph) for member in manifest.members]
-    isnull = manifest.labels.index(ISNULL) if ISNULL in manifest.labels else None
+    images = unseen(bundle, data, cache)
+    graphs = [bundle.path(member.graph) for member in bundle.manifest.members]
+    return calibrated(bundle, graphs, images, out, engine, {}, version=version)
+
+
+def calibrated(
+    bundle: Bundle,
+    graphs: Sequence[Path],
+    images: Dataset,
+    out: Path,
+    engine: str,
+    provenance: dict[str, Any],
+    **changes: Any,
+) -> Bundle:
+    """Write `out`: the bundle with these graphs as its members, calibrated on the images.
+
+    They are labelled, and no member was trained on them. `provenance` is added to that of the
+    bundle; `changes` are of other fields of its manifest. Raises what ``release.packed`` does.
+    """
+    labels = bundle.manifest.labels
+    isnull = labels.index(ISNULL) if ISNULL in labels else None
     note: dict[str, Any] = {"images": len(images), "engine": engine}
 
     def read(graphs: Sequence[Path]) -> Floats:
-        return predict(graphs, engine, images.images, len(manifest.labels)).probabilities
+        return predict(graphs, engine, images.images, len(labels)).probabilities
 
     with tempfile.TemporaryDirectory() as scratch:
         if isnull is None:
@@ -47,16 +62,15 @@ def recalibrate(
             head = null_head.fitted(graphs, isnull, images.targets, read, Path(scratch))
             graphs = null_head.put_on(graphs, isnull, head, Path(scratch))
             members, note["isnull"] = read(graphs), asdict(head)
-        choice = calibration.choose(members, images.targets, isnull)
         return renew(
             bundle,
             out,
             graphs,
-            choice,
+            calibration.choose(members, images.targets, isnull),
             members,
             images.targets,
-            version=version,
-            provenance={**manifest.provenance, "calibration": note},
+            provenance={**bundle.manifest.provenance, "calibration": note, **provenance},
+            **changes,
         )
 
 
@@ -68,8 +82,18 @@ def load_for(bundle: Bundle, data: Path, cache: Path, label: str | None = None) 
     return load(data, bundle.manifest.labels, size.height, cache, label)
 
 
-def _unseen(bundle: Bundle, dataset: Dataset) -> Dataset:
-    """What no member was trained or tuned on, as far as the provenance tells."""
+def unseen(bundle: Bundle, data: Path, cache: Path) -> Dataset:
+    """What no member was trained or tuned on of the images, as far as the provenance tells.
+
+    Raises DataError when these are none, or too few.
+    """
+    images = _held_out(bundle, load_for(bundle, data, cache))
+    if len(images) < LEAST_IMAGES:
+        raise DataError(f"{data}: {len(images)} images are too few to calibrate on")
+    return images
+
+
+def _held_out(bundle: Bundle, dataset: Dataset) -> Dataset:
     provenance = bundle.manifest.provenance
     for learnt in (provenance.get("data"), *provenance.get("finetuned", [])):
         if isinstance(learnt, dict) and "held_out" in learnt:

@@ -22,7 +22,7 @@ from model.training.fit.run import Settings
 from model.training.fit.tuner import Budget, Tuner
 from model.training.frozen import null_head
 from model.training.frozen.null_head import NullHead
-from model.training.frozen.parity import network_answers
+from model.training.frozen.parity import frozen_answers, network_answers
 from model.training.frozen.release import engine_agreement, freeze_all, read_frozen, renew
 from model.training.frozen.thaw import thaw_bundle
 from model.training.judge import calibration
@@ -87,7 +87,8 @@ def finetune(
     golden image is read otherwise. `out` is as it was then.
     """
     labels, size = bundle.manifest.labels, bundle.manifest.input.height
-    members = thaw_bundle(bundle)
+    thawed = thaw_bundle(bundle)
+    members = [member for member in thawed if member is not None]
     dataset = load(data, labels, size, cache)
     learnt, held = split(dataset.targets, wanted.held_out)
     if len(held) < LEAST_HELD:
@@ -111,7 +112,13 @@ def finetune(
     judged = dataset.take(held)
     head = _head(bundle)
     ending = partial(head.probabilities, isnull=labels.index(ISNULL)) if head else tf.nn.softmax
-    end = np.mean([network_answers(each, judged.images, ending) for each in members], axis=0)
+    ends = [
+        frozen_answers(null_head.load(graph), judged.images)
+        if member is None
+        else network_answers(member, judged.images, ending)
+        for graph, member in zip(graphs, thawed, strict=True)
+    ]
+    end = np.mean(ends, axis=0)
     judgement = Judgement.of(start[held], end, judged.targets, Rule.of(bundle.manifest))
     if judgement.after < judgement.before:
         raise DataError(f"{out} is not written, as it would read worse: {judgement}")
@@ -127,7 +134,7 @@ def finetune(
     }
     others = learnt[:: -(-len(learnt) // PROOF)]
     proof = dataset.take(np.concatenate([held, others]))
-    _renew(bundle, members, proof, len(held), out, wanted.version, note)
+    _renew(bundle, thawed, proof, len(held), out, wanted.version, note)
     return judgement
 
 
@@ -141,22 +148,28 @@ def next_version(version: str) -> str:
 
 def _renew(
     bundle: Bundle,
-    members: Sequence[keras.Model],
+    thawed: Sequence[keras.Model | None],
     proof: Dataset,
     held: int,
     out: Path,
     version: str,
     note: dict[str, Any],
 ) -> None:
-    """Put the members into the places of those of the bundle, and write it to `out`.
+    """Put what was `thawed` into the places of the bundle's members, and write it to `out`.
 
+    None stands for a member that stays as it is.
     The first `held` images of `proof` were not learnt. Where they are enough, the calibration is
     chosen on them; else that of the bundle stays.
     """
     manifest = bundle.manifest
     with tempfile.TemporaryDirectory() as scratch:
+        members = [member for member in thawed if member is not None]
         frozen = freeze_all(members, proof.images, "mixed", Path(scratch))
-        graphs, answers = frozen.graphs, frozen.probabilities
+        tuned = iter(frozen.graphs)
+        graphs = [
+            bundle.path(kept.graph) if member is None else next(tuned)
+            for kept, member in zip(manifest.members, thawed, strict=True)
+        ]
         targets = proof.targets[:held]
         isnull, folder = manifest.labels.index(ISNULL), Path(scratch)
         read = partial(read_frozen, images=proof.images)
@@ -164,7 +177,7 @@ def _renew(
         head = null_head.fitted(graphs, isnull, targets, read, folder) if enough else _head(bundle)
         if head:
             graphs = null_head.put_on(graphs, isnull, head, folder)
-            answers = read(graphs)
+        answers = read(graphs)
         unseen = answers[:, :held]
         choice = calibration.choose(unseen, targets, isnull) if enough else _choice(bundle)
         earlier = manifest.provenance.get("finetuned", [])
@@ -186,8 +199,9 @@ def _renew(
 
 
 def _head(bundle: Bundle) -> NullHead | None:
-    """That of the bundle's members, which have all the same."""
-    return null_head.head_of(null_head.load(bundle.path(bundle.manifest.members[0].graph)))
+    """That of the bundle's members: all that have one have the same."""
+    graphs = (bundle.path(member.graph) for member in bundle.manifest.members)
+    return next(filter(None, (null_head.head_of(null_head.load(graph)) for graph in graphs)), None)
 
 
 def _choice(bundle: Bundle) -> Choice:

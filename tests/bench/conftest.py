@@ -28,7 +28,7 @@ def pictures() -> Pictures:
 @pytest.fixture(scope="session")
 def capacity() -> Capacity:
     """Of a machine that reads 100 images a second."""
-    return Capacity("tiny/1", 2, "openvino", 2, 20.0, 20.0)
+    return Capacity("tiny/1", 2, "openvino", 2, 20.0, 20.0, 20.0)
 
 
 @pytest.fixture(scope="session")

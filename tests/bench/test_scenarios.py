@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from bench.scenarios import (
     storm,
     swap,
     table,
+    uploads,
 )
 from model.errors import ImageUnreadable
 from model.image import decode
@@ -195,19 +197,54 @@ def test_beside_tells_what_a_job_costs_and_gets(
             assert timeout
             asked.append(request.method)
             counts = {"succeeded": 5 * asked.count("GET"), "failed": 0}
-            ended = "now" if asked[-2:-1] == ["DELETE"] else None
-            return io.BytesIO(json.dumps({"counts": counts, "ended_at": ended}).encode())
+            ended = {
+                "ended_at": "now" if asked[-2:-1] == ["DELETE"] else None,
+                "state": "cancelled",
+            }
+            return io.BytesIO(json.dumps({"counts": counts, **ended}).encode())
 
     monkeypatch.setattr(beside, "BROWSER", Jobs())
     arguments = ("--seconds", "0.1", "--share", "0.5", "--rush", "1", "--items", "3")
-    calm, alone, both, rush = measure(beside, answer, *arguments).rows
-    assert (calm["uuids"], alone["uuids"], both["uuids"], rush["uuids"]) == (5, 0, 5, 10)
+    calm, both, alone, rush = measure(beside, answer, *arguments, "--rounds", "2").rows
+    assert (calm["uuids"], both["uuids"], alone["uuids"], rush["uuids"]) == (10, 10, 0, 10)
     assert calm["items/s"] is None
     assert calm["p99 / alone"] == 1
-    assert alone["of the job alone %"] == 100
-    assert both["of what is left %"] == pytest.approx(2 * both["of the job alone %"])
+    assert alone["of jobs alone %"] == 100
+    assert both["of what is left %"] == pytest.approx(2 * both["of jobs alone %"])
     assert rush["of what is left %"] is None
-    assert asked.count("PUT") == asked.count("DELETE") == 3
+    assert asked.count("PUT") == asked.count("DELETE") == 4
+
+
+def test_uploads_tells_what_a_large_file_costs(
+    measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[Any, ...]] = []
+
+    class Uploading:
+        """It is whole at once, or never."""
+
+        exitcode = 0
+
+        def __init__(self, target: Any, args: tuple[Any, ...]) -> None:
+            assert target is uploads.upload
+            begun.append(args)
+
+        def start(self) -> None:
+            pass
+
+        def join(self) -> None:
+            pass
+
+    context = SimpleNamespace(Process=Uploading)
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: context)
+    arguments = ("--share", "0.5", "--megabytes", "1", "--pace", "10", "--rounds", "2")
+    alone, beside_it = measure(uploads, answer, *arguments).rows
+    assert (alone["uuids"], beside_it["uuids"]) == (10, 10)
+    assert alone["p99 / alone"] == 1
+    assert [args[1:] for args in begun] == [(1_000_000, 10_000_000)] * 2
+    Uploading.exitcode = 1
+    with pytest.raises(BenchError, match="the upload failed"):
+        measure(uploads, answer, *arguments)
 
 
 @pytest.mark.parametrize("file", soak.HOSTILE_FILES)

@@ -51,7 +51,7 @@ def found(by: Callable[[Choice, int], Outcome | None], cores: int = 4) -> tuple[
 
 
 def test_where_nothing_is_better_the_defaults_stay() -> None:
-    assert found(lambda *_: FINE) == (Choice(4), 8)
+    assert found(lambda *_: FINE) == (Choice(4), 9)
 
 
 def test_each_setting_is_varied_from_the_best_so_far() -> None:
@@ -59,7 +59,7 @@ def test_each_setting_is_varied_from_the_best_so_far() -> None:
         wanted = (choice.processes == 2) + (choice.backlog_ms == 450)
         return Outcome(within=0.5 + 0.2 * wanted, full=0.5, p99_ms=400)
 
-    assert found(by) == (Choice(2, backlog_ms=450), 10)
+    assert found(by) == (Choice(2, backlog_ms=450), 11)
 
 
 def test_who_was_lucky_once_is_not_chosen() -> None:
@@ -74,7 +74,7 @@ def test_what_does_not_run_here_is_left_out() -> None:
     def by(choice: Choice, _: int) -> Outcome | None:
         return None if choice.engine == "tensorflow" else FINE
 
-    assert found(by, cores=1) == (Choice(1), 6)
+    assert found(by, cores=1) == (Choice(1), 7)
     with pytest.raises(TargetUnavailable):
         found(lambda *_: None)
 
@@ -103,7 +103,8 @@ def test_a_choice_is_measured_on_a_service_with_its_settings(
         measured = tune.measure(options)
     tune.draw(Figure(), measured)
     (result,) = measured.values()
-    assert [each["BACKLOG_MS"] for each in started[:5]] == ["600", "300", "450", "750", "900"]
+    assert [each["ENGINE"] for each in started[:2]] == ["auto", "openvino"]
+    assert [each["BACKLOG_MS"] for each in started[1:6]] == ["600", "300", "450", "750", "900"]
     assert {row["on time %"] for row in result.rows} == {100}
     assert sum(row["chosen"] == "x" for row in result.rows) >= 1
     assert result.series[".env"][0] == "WORKER_PROCESSES=1"

@@ -114,12 +114,32 @@ def test_of_one_character_there_is_one_box() -> None:
     found[10, 10:13, 2:] = np.log(20 / UNIT)
 
     boxes, heats, kinds = peaks(found, 0.5)
-    assert len(boxes) == 3
-    assert sorted(heats) == pytest.approx([0.7, 0.8, 0.9])
-    assert sorted(kinds) == [0, 0, 1]
+    assert len(boxes) == 2
+    assert sorted(heats) == pytest.approx([0.8, 0.9])
+    assert sorted(kinds) == [0, 0]
 
     once = Detector({SMALL: lambda _: found}, 0.5).find(picture(90, 90))
     assert [one.probability for one in once] == pytest.approx([0.9])
+
+
+@pytest.mark.parametrize(("side", "left"), [(40, 42 - 20 + 2), (12, 42 - 6)])
+def test_cells_around_a_peak_see_the_box_too_but_of_a_small_character(side: int, left: int) -> None:
+    """The cell right of the peak at 42, as warm, sees the same box one of its own further right."""
+    found = np.zeros((24, 24, 6), np.float32)
+    found[10, 10:12, 0] = 0.9, 0.9 - 1e-6
+    found[10, 10:12, 2:] = np.log(side / 2 / UNIT)
+
+    boxes, *_ = peaks(found, 0.5)
+
+    assert boxes.tolist() == [pytest.approx([left, 42 - side / 2, side, side], abs=1e-3)]
+
+
+def test_who_doubts_whether_a_character_is_print_does_not_doubt_that_it_is_one() -> None:
+    found = np.zeros((24, 24, 6), np.float32)
+    found[10, 10, :2] = 0.5, 0.6
+    _, heats, kinds = peaks(found, 0.5)
+    assert heats == pytest.approx([0.6])
+    assert kinds.tolist() == [1]
 
 
 def test_a_blank_sheet_has_nothing() -> None:

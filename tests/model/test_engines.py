@@ -97,6 +97,36 @@ def test_an_unknown_engine_is_unavailable() -> None:
         engine("os")
 
 
+def test_with_fewer_digits_it_answers_alike_on_a_cpu_that_is_made_for_it(materials: Path) -> None:
+    import openvino
+
+    made_for_it = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    try:
+        reduced = engine("openvino-bf16").load(materials / "first.pb", 1)
+    except EngineUnavailable:
+        assert not made_for_it
+        return
+    assert made_for_it
+    exact = engine("openvino").load(materials / "first.pb", 1)
+    for pixels in pictures():
+        np.testing.assert_allclose(reduced(pixels), exact(pixels), atol=0.02)
+    assert any((reduced(pixels) != exact(pixels)).any() for pixels in pictures())
+
+
+def test_a_cpu_that_is_not_made_for_fewer_digits_is_not_given_them(
+    materials: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino
+
+    class Plain(openvino.Core):
+        def get_property(self, *_: str) -> list[str]:
+            return ["FP32", "INT8"]
+
+    monkeypatch.setattr(openvino, "Core", Plain)
+    with pytest.raises(EngineUnavailable, match="does not calculate with 16-bit numbers"):
+        engine("openvino-bf16").load(materials / "first.pb", 1)
+
+
 def test_an_engine_without_its_package_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "model.engines.openvino", raising=False)
     monkeypatch.setitem(sys.modules, "openvino", None)

@@ -18,8 +18,9 @@ from model.drawing import drawn
 from model.engines import Network, Pixels, Probabilities
 from model.ensemble import Ensemble
 from model.errors import BundleInvalid, ImageUnreadable
-from model.manifest import Manifest
+from model.manifest import File, Manifest, Second
 from model.page import UNKNOWN
+from model.second import SecondReader
 from model.sheet import SheetReader
 from tests.model.graphs import BLUE, FACTS, GREEN, RED, SIDE
 
@@ -56,7 +57,11 @@ class Given:
 
 
 def reader(
-    folder: Path, found: Sequence[Found], *members: Network, exits: Sequence[float | None] = ()
+    folder: Path,
+    found: Sequence[Found],
+    *members: Network,
+    exits: Sequence[float | None] = (),
+    second: Network | None = None,
 ) -> SheetReader:
     (folder / "golden.png").write_bytes(sheet())
     manifest = Manifest.model_validate(
@@ -70,7 +75,11 @@ def reader(
         }
     )
     bundle = Bundle(folder, manifest, "")
-    return SheetReader(bundle, cast(Detector, Given(found)), Ensemble(bundle, members))
+    rules = Second(graph=File(**NO_FILE), labels=("藍", "白"), least=0.6)
+    return SheetReader(
+        *(bundle, cast(Detector, Given(found)), Ensemble(bundle, members)),
+        SecondReader(second, rules) if second else None,
+    )
 
 
 def sheet(*colours: tuple[int, int, int], kind: str = "PNG") -> bytes:
@@ -163,6 +172,40 @@ def test_further_members_are_asked_only_where_they_may_change_something(tmp_path
     assert reading.answer == "紅綠"
     assert asked == ["first", "first", "second"]
     assert reading.members == 2
+
+
+def test_only_all_members_together_refuse_a_character(tmp_path: Path) -> None:
+    """Given a first member that takes everything for none of the list, and is sure of it."""
+
+    def first(_: Pixels) -> Probabilities:
+        return np.array([0, 0.1, 0.9], np.float32)
+
+    def other(_: Pixels) -> Probabilities:
+        return np.array([0, 0.95, 0.05], np.float32)
+
+    reading = reader(tmp_path, row(1), first, other, exits=[0.8]).read(sheet(GREEN))
+
+    assert (reading.answer, reading.members) == ("綠", 2)
+
+
+def test_what_the_members_refuse_is_read_by_who_knows_it(tmp_path: Path) -> None:
+    """Given a second reader that sees blue alone, and a last character of no colour."""
+    asked: list[float] = []
+
+    def knows_blue(pixels: Pixels) -> Probabilities:
+        asked.append(float(pixels[..., 2].mean() - pixels[..., 0].mean()))
+        return np.array([0.7, 0.2, 0.1] if asked[-1] > 100 else [0.1, 0.5, 0.4], np.float32)
+
+    grey = (90, 90, 90)
+    reading = reader(tmp_path, row(4), strongest, second=knows_blue).read(
+        sheet(RED, BLUE, GREEN, grey)
+    )
+
+    assert reading.answer == f"紅藍綠{UNKNOWN}"
+    assert len(asked) == 2
+    blue, none = characters(reading.output)[1::2]
+    assert (blue["text"], blue["confidence"], blue["review"]) == ("藍", 0.7, True)
+    assert (none["text"], none["review"]) == (None, True)
 
 
 def test_a_character_cut_out_as_it_is_sent_alone_is_read_alike(tmp_path: Path) -> None:

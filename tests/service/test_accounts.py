@@ -34,7 +34,7 @@ class Guarded:
             return accounts.add(Account(name, Limits(*limits), **of), wall_clock_ms())
 
     def post(self, key: str, body: dict[str, Any], **headers: str) -> requests.Response:
-        return self.service.post(body, Authorization=f"Bearer {key}", **headers)
+        return self.service.insist(body, Authorization=f"Bearer {key}", **headers)
 
     def used(self, account: str, what: str) -> float:
         headers = {"X-API-Key": self.operator, "Connection": "close"}

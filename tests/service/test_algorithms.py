@@ -53,8 +53,8 @@ def two(tmp_path: Path) -> Iterator[Two]:
 
 def test_each_answers_under_its_name_and_one_uuid_is_two_requests(two: Two) -> None:
     body = request_body()
-    first = two.service.post(body)
-    second = two.service.post(body, algorithm=OTHER)
+    first = two.service.insist(body)
+    second = two.service.insist(body, algorithm=OTHER)
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.headers["Punctual-Bundle"] == two.service.line
     assert second.headers["Punctual-Bundle"] == two.line
@@ -66,17 +66,17 @@ def test_each_answers_under_its_name_and_one_uuid_is_two_requests(two: Two) -> N
 
 def test_who_loses_its_workers_refuses_its_own_calls_alone(two: Two) -> None:
     kept = request_body()
-    assert two.service.post(kept, algorithm=OTHER).status_code == 200
+    assert two.service.insist(kept, algorithm=OTHER).status_code == 200
     two.lose(two.workers, OTHER)
     assert two.service.post(request_body(), algorithm=OTHER).status_code == 503
     assert two.service.post(kept, algorithm=OTHER).headers["Punctual-Source"] == "kept"
     assert two.service.get("/readyz").status_code == 200
     for _ in range(10):
-        assert two.service.post(request_body()).status_code == 200
+        assert two.service.insist(request_body()).status_code == 200
 
 
 def test_nobody_answers_for_the_default_algorithm(two: Two) -> None:
     two.lose(two.service.workers, two.service.algorithm)
     assert two.service.post(request_body()).status_code == 503
     assert two.service.get("/readyz").status_code == 503
-    assert two.service.post(request_body(), algorithm=OTHER).status_code == 200
+    assert two.service.insist(request_body(), algorithm=OTHER).status_code == 200

@@ -77,7 +77,7 @@ def wait_for_executions(service: Service, count: int) -> None:
 def test_a_killed_worker_process_costs_one_repetition_within_the_same_call(slow: Service) -> None:
     """Given both processes in the middle of a task, when both are killed."""
     bodies = [request_body(), request_body()]
-    calls = [in_background(slow, body, Prefer="wait=10") for body in bodies]
+    calls = [in_background(slow, body, Prefer="wait=30") for body in bodies]
     wait_for_executions(slow, 2)
 
     for process in slow.worker_processes():
@@ -198,12 +198,12 @@ def test_redis_away_is_told_at_once(fragile: Service) -> None:
     assert fragile.log().count("ERROR web.outage problem=queue-away cause=ConnectionError") == 1
     fragile.redis.start()
     fragile.wait_until_ready(RECOVERY_S)
-    assert fragile.post(request_body()).status_code == 200
+    assert fragile.insist(request_body()).status_code == 200
 
 
 def test_a_full_redis_is_told_and_kept_answers_are_given(fragile: Service) -> None:
     kept = request_body()
-    assert fragile.post(kept).status_code == 200
+    assert fragile.insist(kept).status_code == 200
     fragile.redis.client.config_set("maxmemory", 1)
     problem = "urn:punctual:problem:queue-full"
     assert fragile.post(request_body(image=another_image(1))).json()["type"] == problem
@@ -216,7 +216,7 @@ def test_a_full_redis_is_told_and_kept_answers_are_given(fragile: Service) -> No
 
     fragile.redis.client.config_set("maxmemory", 0)
     fragile.wait_until_ready(RECOVERY_S)
-    assert fragile.post(request_body(image=another_image(2))).status_code == 200
+    assert fragile.insist(request_body(image=another_image(2))).status_code == 200
 
 
 def test_a_frozen_redis_is_found_out_and_comes_back(fragile: Service) -> None:
@@ -281,7 +281,7 @@ def test_a_slow_load_does_not_get_a_worker_killed(tmp_path: Path) -> None:
     service = Service(tmp_path, app="tests.slow_workers", light=True, SLOW_LOAD_MS="6000")
     try:
         service.start(concurrency=1)
-        assert service.post(request_body()).status_code == 200
+        assert service.insist(request_body()).status_code == 200
         assert "UP message" not in service.log()
     finally:
         service.stop()
@@ -298,7 +298,7 @@ def test_a_process_that_memory_is_too_short_for_starts_when_there_is_more(tmp_pa
         service.wait_until_ready()
         service.wait_until(lambda: "waits for memory: a process takes" in service.log())
         assert service.get("/readyz").json()["workers"] == 1
-        assert service.post(request_body()).status_code == 200
+        assert service.insist(request_body()).status_code == 200
         free.write_text(str(1 << 40))
         service.wait_until(lambda: service.get("/readyz").json().get("workers") == 2)
     finally:
@@ -316,7 +316,7 @@ def test_a_loading_worker_takes_no_messages(tmp_path: Path) -> None:
         while service.log().count(" ready.") < 2:
             time.sleep(0.1)
         for _ in range(100):
-            assert service.post(request_body()).status_code == 200
+            assert service.insist(request_body()).status_code == 200
     finally:
         service.stop()
 

@@ -41,7 +41,7 @@ def check_problem(response: requests.Response, status: int, kind: str) -> dict[s
 
 
 def test_the_public_sample_is_read(service: Service) -> None:
-    response = service.post(request_body())
+    response = service.insist(request_body())
     answer = response.json()
     assert response.status_code == 200
     assert answer["answer"] == SAMPLE_ANSWER
@@ -85,23 +85,23 @@ def test_a_finished_request_is_answered_again_without_computing(service: Service
 def test_the_body_is_json_whatever_the_content_type_says(
     service: Service, content_type: str
 ) -> None:
-    assert service.post(request_body(), Content_Type=content_type).status_code == 200
+    assert service.insist(request_body(), Content_Type=content_type).status_code == 200
 
 
 @pytest.mark.parametrize("retry", [0, 2, -1, None])
 def test_retry_changes_nothing(service: Service, retry: int | None) -> None:
-    assert service.post(request_body(retry=retry)).status_code == 200
+    assert service.insist(request_body(retry=retry)).status_code == 200
 
 
 def test_a_byte_order_mark_is_stepped_over(service: Service) -> None:
     body = b"\xef\xbb\xbf" + json.dumps(request_body()).encode()
-    assert service.post(body).status_code == 200
+    assert service.insist(body).status_code == 200
 
 
 def test_unknown_fields_and_a_missing_retry_are_fine(service: Service) -> None:
     body = request_body(colour="blue")
     del body["retry"]
-    assert service.post(body).status_code == 200
+    assert service.insist(body).status_code == 200
 
 
 def test_base64_in_wrapped_lines_is_read(service: Service) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.service_process import Service, another_image, request_body
@@ -14,11 +15,14 @@ def test_two_hundred_copies_at_once_are_one_execution(service: Service) -> None:
     service.wait_until_idle()
     before = service.executions()
     with ThreadPoolExecutor(200) as callers:
-        responses = list(callers.map(lambda _: service.post(body, Prefer="wait=10"), range(200)))
+        responses = list(callers.map(lambda _: service.insist(body), range(200)))
     assert {response.status_code for response in responses} == {200}
     assert len({response.content for response in responses}) == 1
     assert service.executions() == before + 1
-    assert {"computed", "joined"} <= {r.headers["Punctual-Source"] for r in responses}
+    # Whoever comes when it is done joins nobody: where callers get little of the machine, many do.
+    sources = Counter(response.headers["Punctual-Source"] for response in responses)
+    assert sources.pop("computed") == 1, sources
+    assert sources.keys() <= {"joined", "kept"}
 
 
 def test_copies_over_several_front_processes_are_one_execution(tmp_path) -> None:
@@ -27,7 +31,7 @@ def test_copies_over_several_front_processes_are_one_execution(tmp_path) -> None
         several.start(concurrency=1)
         body = request_body()
         with ThreadPoolExecutor(60) as callers:
-            responses = list(callers.map(lambda _: several.post(body, Prefer="wait=10"), range(60)))
+            responses = list(callers.map(lambda _: several.insist(body), range(60)))
         assert {response.status_code for response in responses} == {200}
         assert several.executions() == 1
     finally:
@@ -57,7 +61,7 @@ def test_many_distinct_images_all_get_their_own_answer(service: Service) -> None
     service.wait_until_idle()
     before = service.executions()
     with ThreadPoolExecutor(20) as callers:
-        responses = list(callers.map(lambda body: service.post(body, Prefer="wait=20"), bodies))
+        responses = list(callers.map(service.insist, bodies))
     assert [r.json()["esun_uuid"] for r in responses] == [body["esun_uuid"] for body in bodies]
     assert service.executions() == before + 100
 
@@ -69,7 +73,7 @@ def test_copies_with_a_conflicting_image_among_them(service: Service) -> None:
     service.wait_until_idle()
     before = service.executions()
     with ThreadPoolExecutor(40) as callers:
-        responses = list(callers.map(lambda body: service.post(body, Prefer="wait=10"), bodies))
+        responses = list(callers.map(service.insist, bodies))
     statuses = [[r.status_code for r in responses[side::2]] for side in (0, 1)]
     assert sorted(set(map(tuple, statuses))) == [(200,) * 20, (422,) * 20]
     assert service.executions() == before + 1

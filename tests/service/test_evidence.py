@@ -44,7 +44,7 @@ class Told(Service):
         """So many uuids, each of which is answered."""
         uuids = [uuid.uuid4().hex for _ in range(count)]
         for each in uuids:
-            assert self.post(request_body(esun_uuid=each), Prefer="wait=10").status_code == 200
+            assert self.insist(request_body(esun_uuid=each)).status_code == 200
         return uuids
 
     def found(self, name: str) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 def test_front_and_workers_follow_the_address_to_the_new_master(pair: Pair) -> None:
     kept = request_body()
-    assert pair.service.post(kept).status_code == 200
+    assert pair.service.insist(kept).status_code == 200
     pair.address.target = pair.replica.port
 
     pair.demote()
@@ -80,7 +80,7 @@ def test_front_and_workers_follow_the_address_to_the_new_master(pair: Pair) -> N
     pair.service.wait_until_ready(RECOVERY_S)
     new = pair.replica.client
     pair.service.wait_until(lambda: bool(new.pubsub_channels("punctual:*:front:*")), RECOVERY_S)
-    assert pair.service.post(request_body(image=another_image(2))).status_code == 200
+    assert pair.service.insist(request_body(image=another_image(2))).status_code == 200
     # Nobody went over to the new master by being restarted.
     assert pair.service.front.is_running()
     assert pair.service.workers.is_running()
@@ -89,7 +89,7 @@ def test_front_and_workers_follow_the_address_to_the_new_master(pair: Pair) -> N
 
 def test_a_replica_gives_kept_answers_and_is_named(pair: Pair) -> None:
     kept = request_body()
-    assert pair.service.post(kept).status_code == 200
+    assert pair.service.insist(kept).status_code == 200
 
     pair.demote()
 
@@ -107,7 +107,7 @@ def test_a_replica_gives_kept_answers_and_is_named(pair: Pair) -> None:
 
 def test_too_few_replicas_are_named(pair: Pair) -> None:
     kept = request_body()
-    assert pair.service.post(kept).status_code == 200
+    assert pair.service.insist(kept).status_code == 200
     pair.master.client.config_set("min-replicas-to-write", 2)
 
     refused = pair.service.post(request_body(image=another_image(1)))

@@ -153,8 +153,8 @@ def test_a_damaged_bundle_does_not_stop_the_processes_that_serve(tmp_path: Path)
         (bundle / "manifest.json").write_text("{}")
         service.worker_processes()[0].kill()
         while "this process cannot serve" not in service.log():
-            assert service.post(request_body(), Prefer="wait=5").status_code == 200
-        assert service.post(request_body(), Prefer="wait=5").status_code == 200
+            assert service.insist(request_body()).status_code == 200
+        assert service.insist(request_body()).status_code == 200
     finally:
         service.stop()
 

@@ -48,4 +48,4 @@ def test_every_file_has_its_end_and_costs_no_worker(service: Service) -> None:
             "answer" in (line := json.loads(one)) or line["error"]["detail"] for one in lines
         )
     assert {process.pid for process in service.worker_processes()} == before
-    assert service.post(request_body(), Prefer="wait=20").status_code == 200
+    assert service.insist(request_body()).status_code == 200

@@ -20,7 +20,7 @@ def serves(folder: Path, url: str, **environment: str) -> None:
         service.start_front()
         service.start_workers(1)
         service.wait_until_ready()
-        assert service.post(request_body(image=another_image())).status_code == 200
+        assert service.insist(request_body(image=another_image())).status_code == 200
 
 
 @pytest.mark.parametrize("url", ["unix://{}?db=1", "redis+socket://{}?virtual_host=1"])

@@ -40,7 +40,7 @@ def test_what_could_keep_a_worker_from_reading_is_refused(
     [reply] = replies(service, command, arguments)
     assert "refused" in reply["error"]
     for seed in (1, 2):
-        response = service.post(request_body(image=another_image(seed)), Prefer="wait=10")
+        response = service.insist(request_body(image=another_image(seed)))
         assert response.status_code == 200
 
 
@@ -51,7 +51,7 @@ def test_a_revoked_uuid_is_read_all_the_same(service: Service) -> None:
         assert "refused" in reply["error"]
     hello = {"from_node": "another", "revoked": {body["esun_uuid"]: 0}}
     assert "refused" in replies(service, "hello", hello)[0]["error"]
-    assert service.post(body, Prefer="wait=5").status_code == 200
+    assert service.insist(body).status_code == 200
 
 
 @pytest.mark.parametrize("command", ["ping", "stats", "active", "registered", "active_queues"])

@@ -48,7 +48,7 @@ def pdf(pages: int) -> bytes:
 
 
 def ask(service: Service, asked: dict[str, Any], **headers: str) -> requests.Response:
-    return service.post(asked, algorithm="sheet", **{"Prefer": "wait=30", **headers})
+    return service.insist(asked, algorithm="sheet", **{"Prefer": "wait=30", **headers})
 
 
 def test_a_sheet_is_read_and_kept(sheets: Service) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -84,8 +85,16 @@ def test_a_request_is_followed_to_its_worker_and_its_copies_are_linked(
     service: Service, collector: Collector
 ) -> None:
     body = request_body(image=another_image(1))
+    processes = service.worker_processes()
     with ThreadPoolExecutor(2) as callers:
-        copies = list(callers.map(lambda _: service.post(body, Prefer="wait=20"), range(2)))
+        for process in processes:
+            process.suspend()
+        calls = [callers.submit(service.post, body, Prefer="wait=20") for _ in range(2)]
+        # So long that both are there, and no worker is thought to be lost.
+        time.sleep(0.3)
+        for process in processes:
+            process.resume()
+        copies = [call.result() for call in calls]
     copies.append(service.post(body))
     sources = ["computed", "joined", "kept"]
     assert sorted(copy.headers["Punctual-Source"] for copy in copies) == sources

@@ -124,7 +124,7 @@ def test_callers_do_not_notice_that_a_version_takes_over_and_goes_back(swap: Swa
 
 def test_a_retired_version_leaves_its_answers_and_no_process(swap: Swap) -> None:
     kept = request_body()
-    assert swap.service.post(kept).status_code == 200
+    assert swap.service.insist(kept).status_code == 200
     assert f"{swap.old} is active" in swap.command("retire", swap.old)
     swap.promote()
     assert f"{swap.old} is gone" in swap.command("retire", swap.old)

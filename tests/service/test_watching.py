@@ -72,7 +72,7 @@ def test_what_fronts_and_their_processes_count_adds_up(fronts: Fronts) -> None:
 
 def test_what_fronts_read_from_redis_is_the_same_at_each(fronts: Fronts) -> None:
     body = request_body()
-    assert fronts.service.post(body, Prefer="wait=20").status_code == 200
+    assert fronts.service.insist(body).status_code == 200
     fronts.service.wait_until(
         lambda: (
             [fronts.sample(port, "punctual_executions_total") for port in fronts.ports] == [1, 1]
@@ -105,7 +105,7 @@ def test_every_metric_of_a_rule_or_a_panel_is_told(fronts: Fronts) -> None:
 def test_a_uuid_is_found_at_the_front_and_at_the_worker(fronts: Fronts) -> None:
     body = request_body()
     uuid = body["esun_uuid"]
-    assert fronts.service.post(body, Prefer="wait=20").status_code == 200
+    assert fronts.service.insist(body).status_code == 200
 
     def lines() -> list[dict[str, object]]:
         """The banner of Celery aside, each line is an object."""

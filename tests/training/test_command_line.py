@@ -53,7 +53,7 @@ def test_nothing_but_the_commands_own_words_is_said(
 
     assert (made.returncode, made.stdout, made.stderr) == (0, f"own/1 is in {bundle}\n", "")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith(f"{tmp_path / 'wrong.onnx'} is an ONNX file: ")
+    assert refused.stderr.startswith(f"{tmp_path / 'wrong.onnx'} cannot be read as ONNX: ")
     assert len(refused.stderr.splitlines()) == 1
     assert measured.returncode == 0
     assert all(line.startswith("|") for line in measured.stdout.splitlines() if line)

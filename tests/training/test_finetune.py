@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from model.bundle import Bundle
@@ -123,6 +124,27 @@ def test_a_bundle_that_reads_worse_is_not_written(
 
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "notes" / "doubts.csv").exists()
+
+
+def test_a_member_without_logits_stays_as_it_is_and_has_its_vote(
+    graph: Path, tmp_path: Path
+) -> None:
+    with tf.Graph().as_default() as constant:
+        image = tf.compat.v1.placeholder(tf.float32, (None, 32, 32, 3), "image")
+        shares = tf.reduce_mean(image, (1, 2)) * 0 + tf.constant([0.5, 0.3, 0.2])
+        tf.pad(shares, [(0, 0), (0, 1)], name="probabilities")
+    adopted = tmp_path / "adopted.pb"
+    adopted.write_bytes(constant.as_graph_def().SerializeToString())
+    golden = paint(tmp_path / "golden", 3) / "2_X.jpg"
+    bundle = pack(tmp_path / "bundle", [adopted, graph], {golden: "X"}, FACTS)
+
+    tune(bundle, paint(tmp_path / "data", 60), tmp_path, Wanted("2", SHORT, 0.4))
+
+    tuned = Bundle.open(tmp_path / "new")
+    first, second = (tuned.path(member.graph) for member in tuned.manifest.members)
+    assert first.read_bytes() == adopted.read_bytes()
+    assert second.read_bytes() != graph.read_bytes()
+    assert tuned.manifest.provenance["finetuned"][0]["judgement"]["after"] > 0.9
 
 
 def test_a_golden_image_that_is_read_otherwise_stops_the_bundle(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from onnx import helper
 
 from model.bundle import MANIFEST, Bundle
 from model.engines import ENGINES
@@ -18,6 +19,7 @@ from model.image import decode
 from model.training.errors import DataError, ExportError
 from model.training.frozen import foreign
 from model.training.import_ import import_models
+from tests.training.frozen.test_onnx import write
 from tests.training.world import LABELS
 
 Draw = Callable[[str, int], Path]
@@ -104,6 +106,27 @@ def test_an_h5_file_with_logits_gets_its_softmax(images: Path, tmp_path: Path) -
     expected = tf.nn.softmax(mean_of([network], image)).numpy().max()
     reading = Ensemble.load(tmp_path / "bundle", "openvino", 1).read(image.read_bytes())
     assert reading.probability == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_onnx_file_is_imported(images: Path, tmp_path: Path) -> None:
+    kernel = np.random.default_rng(1).normal(0, 1, (len(LABELS), 3, 1, 1)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["seen"]),
+        helper.make_node("ReduceMean", ["seen"], ["out"], axes=[2, 3], keepdims=0),
+    ]
+    path = write(tmp_path / "own.onnx", nodes, {"kernel": kernel}, ("n", 3, SIDE, SIDE))
+
+    import_models(
+        [path], LABELS, tmp_path / "bundle", images=images, scaling="0..1", output="logits", **NAMES
+    )
+
+    image = next(images.iterdir())
+    pixels = decode(image.read_bytes(), SIDE, SIDE) / 255
+    expected = tf.nn.softmax(kernel[..., 0, 0] @ pixels.mean(axis=(0, 1))).numpy()
+    for name in ENGINES:
+        reading = Ensemble.load(tmp_path / "bundle", name, 1).read(image.read_bytes())
+        assert reading.answer == LABELS[int(expected.argmax())]
+        assert reading.probability == pytest.approx(expected.max(), abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -208,12 +208,18 @@ def test_an_image_goes_to_a_worker_and_its_answer_to_the_caller(world: World) ->
 
 
 @pytest.mark.parametrize(
-    ("members", "whole", "told"), [(2, True, "2/5;settled"), (2, False, "2/5"), (5, True, "5/5")]
+    ("members", "whole", "stopped", "told"),
+    [
+        (2, True, "settled", "2/5;settled"),
+        (2, False, "line", "2/5"),
+        (1, False, "express", "1/5;express"),
+        (5, True, "all", "5/5"),
+    ],
 )
 def test_how_many_members_answered_is_told(
-    world: World, members: int, whole: bool, told: str
+    world: World, members: int, whole: bool, stopped: str, told: str
 ) -> None:
-    result = RESULT._replace(members=members, whole=whole)
+    result = RESULT._replace(members=members, whole=whole, stopped=stopped)
     assert world.answer(world.front.call(body()), result).headers["Punctual-Members"] == told
 
 

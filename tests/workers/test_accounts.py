@@ -171,7 +171,7 @@ class Till:
         return [self.ask(uuid, **of).verdict for uuid in uuids]
 
 
-CHARGE = Charge("bank", MONTH, 2.0, rate=0, burst=0, quota=0, used=0)
+CHARGE = Charge("bank", MONTH, 2.0, rate=0, burst=0, quota=1e6, used=0)
 NEW, SHARED, LIMITED, EXCEEDED = (
     *(Verdict.ENQUEUED, Verdict.JOINED),
     *(Verdict.LIMITED, Verdict.EXCEEDED),
@@ -242,6 +242,12 @@ def test_a_burst_may_come_at_once_and_then_the_rate(till: Till) -> None:
     assert till.verdicts("d", "e", **limits) == [SHARED, LIMITED]
     till.now_ms += 10_000
     assert till.verdicts(*"efgh", **limits) == [SHARED, SHARED, SHARED, LIMITED]
+
+
+def test_whoever_has_no_limits_is_charged_and_nothing_is_kept_of_that(till: Till) -> None:
+    charged = [till.ask(uuid, quota=0).standing for uuid in "aab"]
+    assert [standing and standing.charged for standing in charged] == [2, 0, 2]
+    assert not till.redis.keys(f"{keys.ACCOUNT_PREFIX}*")
 
 
 def test_one_who_is_over_the_limit_takes_nothing_from_others(till: Till) -> None:

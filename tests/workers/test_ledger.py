@@ -781,6 +781,19 @@ def test_an_answer_of_all_takes_the_place_of_one_of_some(desk: Desk) -> None:
     assert desk.result() == RESULT
 
 
+def test_an_answer_by_the_express_member_is_counted_and_gives_way_to_one_of_all(desk: Desk) -> None:
+    """Given an ensemble of one member, so that both are of one."""
+    desk.arrive()
+    desk.pick_up()
+    express = PARTIAL._replace(members=1, of_members=1, stopped="express")
+    desk.finish(express)
+    assert desk.result() == express
+    assert desk.pick_up(PARTIAL_QUEUE) is Permission.COMPLETE
+    desk.finish(express._replace(whole=True, stopped="all"))
+    assert desk.result() == express._replace(whole=True, stopped="all")
+    assert (desk.counted("express"), desk.counted("completions")) == (1, 1)
+
+
 def test_an_answer_of_some_never_takes_the_place_of_one_of_all(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()

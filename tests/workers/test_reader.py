@@ -51,12 +51,23 @@ def five_members(_: bytes) -> Iterator[Reading]:
         yield Reading("德", 0.98 + asked / 1_000, asked, asked == MEMBERS, others=others)
 
 
-def read(line: OneLine, readings: Callable[[bytes], Iterator[Reading]] = five_members) -> Any:
+def express_member(_: bytes) -> Iterator[Reading]:
+    yield Reading("得", 0.999, 1, settled=False)
+
+
+def read(
+    line: OneLine,
+    readings: Callable[[bytes], Iterator[Reading]] = five_members,
+    express_us: int | None = None,
+) -> Any:
     ensemble: Any = SimpleNamespace(
-        readings=readings, size=MEMBERS, bundle=SimpleNamespace(id="handwriting/1", digest="d1")
+        readings=readings,
+        size=MEMBERS,
+        bundle=SimpleNamespace(id="handwriting/1", digest="d1"),
+        express=SimpleNamespace(readings=express_member),
     )
     heartbeat: Any = SimpleNamespace(holding=lambda *_: nullcontext(), shadow=None, worker="host:1")
-    pace = Pace(1_000)
+    pace = Pace(1_000, express_us)
     along: Any = SimpleNamespace(show=lambda _, *what: line.shown.append(what))
     scheduler = Scheduler(pace, lambda: NOW_MS)
     parts: Any = (line, heartbeat, scheduler, pace, lambda: NOW_MS, along, UNTRACED)
@@ -70,7 +81,10 @@ def turn(permission: Permission, answer_in_ms: int = 900) -> Turn:
 @pytest.mark.parametrize("permission", [Permission.RUN, Permission.COMPLETE])
 def test_what_may_be_read_is_read_whole(permission: Permission) -> None:
     line = OneLine(turn(permission))
-    assert read(line)["members"] == "5/5"
+    told = read(line)
+    assert told["members"] == "5/5"
+    # A completion is no execution of its own.
+    assert told["answered" if permission is Permission.RUN else "completed"] == "德"
     (result,) = line.stored
     assert (result.text, result.whole, result.stopped) == ("德", True, Stop.ALL)
     assert (result.worker, result.digest, result.ended_ms) == ("host:1", "d1", NOW_MS)
@@ -109,6 +123,24 @@ def test_a_failed_completion_leaves_the_answer_that_stands() -> None:
     assert line.stored == []
 
 
+def test_in_a_long_line_the_express_member_answers_and_asks_for_the_others() -> None:
+    in_a_long_line = turn(Permission.RUN)._replace(share_ms=0, waiting=500)
+    line = OneLine(in_a_long_line)
+    assert read(line, express_us=400)["members"] == "1/5"
+    (result,) = line.stored
+    assert (result.text, result.members, result.whole) == ("得", 1, False)
+    assert result.stopped is Stop.EXPRESS
+    # Of another version, its answer would be no measure.
+    assert line.shown == []
+
+
+@pytest.mark.parametrize("express_us", [None, 400])
+def test_what_is_completed_is_not_read_by_the_express_member(express_us: int | None) -> None:
+    line = OneLine(turn(Permission.COMPLETE))
+    assert read(line, express_us=express_us)["members"] == "5/5"
+    assert line.stored[0].text == "德"
+
+
 def test_a_sheet_is_read_as_far_as_its_caller_waits_and_told_what_was_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -124,7 +156,10 @@ def test_a_sheet_is_read_as_far_as_its_caller_waits_and_told_what_was_not(
 
     line = OneLine(turn(Permission.RUN, answer_in_ms=1_035))
     ensemble: Any = SimpleNamespace(
-        readings=steps, size=MEMBERS, bundle=SimpleNamespace(id="sheet/1", digest="0" * 64)
+        readings=steps,
+        size=MEMBERS,
+        bundle=SimpleNamespace(id="sheet/1", digest="0" * 64),
+        express=None,
     )
     heartbeat: Any = SimpleNamespace(holding=lambda *_: nullcontext(), shadow=None, worker="host:1")
     pace = Pace(1_000_000)

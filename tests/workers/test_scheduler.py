@@ -15,10 +15,10 @@ MEMBER_US, MEMBERS = 7_000, 5
 class Bench:
     """A worker process whose members take as long as they are told to."""
 
-    def __init__(self, member_us: int = MEMBER_US) -> None:
+    def __init__(self, member_us: int = MEMBER_US, express_us: int | None = None) -> None:
         self.now_us = NOW_MS * 1000
         self.waiting = 0
-        self.pace = Pace(member_us)
+        self.pace = Pace(member_us, express_us)
         self.member_us = member_us
         self.scheduler = Scheduler(self.pace, self.clock)
 
@@ -177,3 +177,44 @@ def test_with_a_clock_the_line_is_not_asked_again() -> None:
 
     assert Allowance(NOW_MS + 7).permits(7_000, NOW_MS, never)
     assert not Allowance(NOW_MS + 6).permits(7_000, NOW_MS, never)
+
+
+@pytest.mark.parametrize(
+    ("wait_ms", "share_ms", "waiting", "express"),
+    [
+        (900, 100, 3, False),
+        (900, 8, 50, True),
+        (900, 0, 500, True),
+        (35 + 8, 900, 0, False),
+        (35 + 5, 900, 0, True),
+    ],
+)
+def test_the_express_member_is_asked_where_not_even_one_fits(
+    wait_ms: int, share_ms: int, waiting: int, express: bool
+) -> None:
+    """Given 7 ms for a member and 3 for the express one."""
+    bench = Bench(express_us=3_000)
+    turn = Turn(Permission.RUN, b"", 0, bench.clock() + wait_ms, share_ms, waiting)
+    assert bench.scheduler.allowance(turn).express is express
+    assert not Bench().scheduler.allowance(turn).express
+
+
+def test_who_has_no_time_even_for_the_express_member_is_read_whole_while_nobody_waits() -> None:
+    bench = Bench(express_us=3_000)
+    turn = Turn(Permission.RUN, b"", 0, bench.clock() + 37, 900, 3)
+    assert bench.scheduler.allowance(turn) is WHILE_NOBODY_WAITS
+
+
+def test_with_an_express_member_more_can_be_answered() -> None:
+    with_it, without = Bench(express_us=3_000).pace, Bench().pace
+    assert with_it.rate.images / without.rate.images == pytest.approx(9_500 / 5_500)
+    assert without.least_us - with_it.least_us == 4_000
+
+
+def test_an_express_member_that_is_none_any_more_is_not_asked() -> None:
+    bench = Bench(express_us=3_000)
+    for _ in range(40):
+        bench.pace.learn_express(2 * MEMBER_US)
+    turn = Turn(Permission.RUN, b"", 0, bench.clock() + 900, 0, 500)
+    assert not bench.scheduler.allowance(turn).express
+    assert bench.pace.rate == Bench().pace.rate

@@ -15,7 +15,7 @@ from web.problems import (
 from workers.contract.refusal import Refusal
 
 ALGORITHM = "handwriting"
-BUNDLE = "handwriting/4"
+BUNDLE = "handwriting/5"
 
 NAME = Value(
     "The name of an algorithm; `GET /algorithms` lists them.",

@@ -72,9 +72,10 @@ _HOW_IT_CAME_ABOUT = {
     "Punctual-Bundle": Value("What answered: name and version.", BUNDLE),
     "Punctual-Members": Value(
         "How many members of the ensemble answered, of how many. `2/5;settled`: the others would "
-        "not change it. `2/5` alone: time ran out, and a later re-send may get the whole answer.",
+        "not change it. `2/5` alone: time ran out, and a later re-send may get the whole answer. "
+        "`1/5;express`: so many waited that a cheaper form of the first member answered.",
         "1/5;settled",
-        {"type": "string", "pattern": "^[0-9]+/[0-9]+(;settled)?$"},
+        {"type": "string", "pattern": "^[0-9]+/[0-9]+(;settled|;express)?$"},
     ),
     "Server-Timing": Value(
         "Milliseconds in the queue and in the engine; of a sheet also in its `detector` and "

@@ -140,7 +140,9 @@ class Ledger:
         self._redis = redis
         self._settings = settings
         self._clock = clock
-        self._admit = Scripts(redis, settings.lease_ms, redis_clock).load("admit", "account")
+        self._admit = Scripts(redis, settings.lease_ms, redis_clock).load(
+            "admit", "account", "kept"
+        )
 
     def admit(
         self,

@@ -14,7 +14,7 @@ from redis import Redis
 
 from workers.contract import keys
 from workers.contract.clock import Clock, wall_clock_ms
-from workers.contract.result import Outcome, Result
+from workers.contract.result import Outcome, Result, Stop
 from workers.contract.scripts import Scripts
 from workers.contract.settings import QueueSettings
 from workers.contract.shadow import Assignment
@@ -199,6 +199,7 @@ class Line:
             result.members,
             int(result.whole),
             self._settings.max_queue,
+            int(result.stopped == Stop.EXPRESS),
         )
 
     def abandon(self, uuid: str, ticket: str, *, for_good: bool = False) -> None:

@@ -30,6 +30,7 @@ class Counts(NamedTuple):
     late: int
     dropped: int
     completions: int
+    express: int
     refused: int
 
 

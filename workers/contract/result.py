@@ -23,6 +23,8 @@ class Stop(StrEnum):
     # The caller's time would have run out, or others waited.
     TIME = "time"
     LINE = "line"
+    # As many waited as left no time even for one, but for its cheaper form.
+    EXPRESS = "express"
 
 
 class Alternative(NamedTuple):

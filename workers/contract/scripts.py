@@ -1,7 +1,7 @@
 """The Lua scripts: each is one step, that happens in Redis once or not at all.
 
-They know the keys by the names that ``keys`` gives them, share what is in ``lua/shared.lua``, and
-take the time from Redis. So clocks of other machines are never compared.
+They know the keys by the names that ``keys`` gives them, share what is in ``lua/head.lua`` and
+``lua/shared.lua``, and take the time from Redis. So clocks of other machines are never compared.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ _ENTER = "\n".join(
 Script = Callable[..., Any]
 
 
+def _read(name: str) -> str:
+    return (_LUA / f"{name}.lua").read_text()
+
+
 class Scripts:
     """Loads them. ``clock`` takes the place of Redis' own in tests."""
 
@@ -46,13 +50,14 @@ class Scripts:
         self._lease_ms = lease_ms
         self._clock = clock
 
-    def load(self, name: str, *before: str) -> Script:
+    def load(self, name: str, *first: str) -> Script:
         """One step, called with its line, or algorithm, and the other arguments that it names.
 
-        ``before``: what it has in common with no other one stands in files of its own.
+        ``first``: files that may end it. What takes a script its time is to make the functions that
+        it might need, so they stand before those of ``lua/shared.lua``.
         """
-        files = ("shared", *before, name)
-        texts = (_NAMES, _ENTER, *((_LUA / f"{file}.lua").read_text() for file in files))
+        before = (_read(file) for file in ("head", *first))
+        texts = (_NAMES, *before, _ENTER, _read("shared"), _read(name))
         script = self._redis.register_script("\n".join(texts))
 
         def step(*arguments: Any) -> Any:

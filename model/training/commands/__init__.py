@@ -7,6 +7,7 @@ import argparse
 from types import ModuleType
 
 from model.training.commands import (
+    adopt,
     average,
     calibrate,
     detector,
@@ -14,8 +15,10 @@ from model.training.commands import (
     equip,
     evaluate,
     export,
+    express,
     finetune,
     import_,
+    second,
     sheet,
     sheets,
     synthesise,
@@ -29,12 +32,15 @@ COMMANDS: tuple[ModuleType, ...] = (
     finetune,
     export,
     import_,
+    adopt,
     calibrate,
+    express,
     evaluate,
     synthesise,
     sheets,
     detector,
     equip,
+    second,
     sheet,
 )
 

@@ -4,6 +4,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from model.training.commands.held_out import add_held_out
+
 HELP = "choose a bundle's order, early exits and thresholds anew"
 
 
@@ -11,15 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to calibrate, and on what."""
     add = parser.add_argument
     add("--bundle", type=Path, required=True, help="the bundle")
-    add(
-        "--data",
-        type=Path,
-        required=True,
-        help="labelled images: folder, tar or CSV; of what it was trained on, the part held out",
-    )
+    add_held_out(parser)
     add("--version", required=True, help="of the calibrated bundle")
     add("--out", type=Path, help="where to write it (default: in place of the old one)")
-    add("--cache", type=Path, help="folder for decoded images (default: none is kept)")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -17,11 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", type=Path, required=True, help="folder of this training; resumes what it holds")
     add("--steps", type=int, default=1_000, help="of four crops each (default: %(default)s)")
+    add(
+        "--rate", type=float, default=2e-3, help="of learning at its highest (default: %(default)s)"
+    )
+    add("--after", type=Path, help="folder of a bundle whose detector to begin with")
     add("--seed", type=int, default=1, help="of the order and looks (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train to the last step."""
+    from model.bundle import Bundle
     from model.training.pages.fit import fit
 
-    fit(arguments.data, arguments.out, arguments.steps, arguments.seed)
+    after = Bundle.open(arguments.after) if arguments.after else None
+    fit(arguments.data, arguments.out, arguments.steps, arguments.seed, arguments.rate, after=after)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from model.engines import ENGINES
+from model.engines import ENGINES, REDUCED
 from model.training.judge.lettering import Lettering
 
 HELP = "measure a bundle on labelled images"
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--data", type=Path, required=True, help="labelled images: folder, tar or CSV")
     add("--negatives", type=Path, help="images that should be answered isnull")
     add("--out", type=Path, required=True, help="folder for evaluation.json, .md and pictures")
-    add("--engine", choices=ENGINES, default=ENGINES[0], help="(default: %(default)s)")
+    add("--engine", choices=ENGINES + REDUCED, default=ENGINES[0], help="(default: %(default)s)")
     add("--fonts", type=Path, help="folder of fonts for the pictures (default: those installed)")
     add("--cache", type=Path, help="folder for decoded images (default: OUT/cache)")
 

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 from model.bundle import Bundle
+from model.training.commands.part import part
 from model.training.judge.lettering import Lettering
 
 HELP = "make a better bundle out of one and labelled images"
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--held-out",
-        type=_share,
+        type=part,
         default=0.1,
         dest="held_out",
         help="share of the images to judge by, never learnt (default: %(default)s)",
@@ -82,10 +83,3 @@ def _minutes(text: str) -> float:
     if not 0 < minutes < math.inf:
         raise argparse.ArgumentTypeError(f"{text} minutes are no time to tune")
     return minutes
-
-
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 < share < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return share

@@ -14,12 +14,15 @@ from model.training.errors import DataError, ExportError
 from model.training.frozen import keras_file
 from model.training.frozen.freeze import IMAGE, PROBABILITIES
 from model.training.frozen.keras_file import first_line
+from model.training.frozen.onnx import OnnxNetwork
 from model.training.frozen.parity import in_batches
 from model.training.judge.evaluation import Floats, Images
 
 # How far from 1 probabilities may sum up.
 ROUNDING = 0.01
 RANK, CHANNELS = 4, 3
+# Numbers from which on an array is a kernel.
+LEAST_HALVED, MOST_16 = 20_000, 32_767
 SAVED = "saved_model.pb"
 Function = Callable[[tf.Tensor], tf.Tensor]
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
@@ -41,9 +44,12 @@ class ForeignModel:
 
     @classmethod
     def load(cls, path: Path, size: int | None) -> "ForeignModel":
-        """Read a .keras or .h5 file or a folder of a SavedModel; raises DataError."""
+        """Read a .keras, .h5 or .onnx file or a folder of a SavedModel; raises DataError."""
         if not path.exists():
             raise DataError(f"{path}: no such model")
+        if path.suffix == ".onnx":
+            network = OnnxNetwork(path, size)
+            return cls(path, network, network.size)
         function, inputs, outputs = _saved(path) if path.is_dir() else _keras(path)
         if len(inputs) != 1 or len(outputs) != 1:
             raise DataError(
@@ -176,6 +182,30 @@ def frozen(function: Function, size: tuple[int, int], path: Path) -> tf.compat.v
             " replace the layers that make them"
         )
     return definition
+
+
+def halved(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """The graph with its kernels stored as 16-bit whole numbers, a scale for each output channel.
+
+    Floats of 16 bits would have a sixteenth of the precision.
+    """
+    written = tf.compat.v1.GraphDef(versions=graph.versions)
+    for node in graph.node:
+        array = tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+        if array is None or array.dtype != np.float32 or array.size < LEAST_HALVED:
+            written.node.append(node)
+            continue
+        scale = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0) / MOST_16
+        scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
+        with tf.Graph().as_default() as stored:
+            whole = tf.constant(np.round(array / scale).astype(np.int16))
+            tf.multiply(tf.cast(whole, tf.float32), tf.constant(scale), name="kernel")
+        for each in stored.as_graph_def().node:
+            last = each.name == "kernel"
+            each.name = node.name if last else f"{node.name}/{each.name}"
+            each.input[:] = [f"{node.name}/{source}" for source in each.input]
+            written.node.append(each)
+    return written
 
 
 def _operations(function: Any) -> set[str]:

@@ -17,13 +17,12 @@ from model.training.errors import DataError
 
 ZIP, HDF5, TFLITE, PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3", b"\x80\x02"
 OTHERS = {
-    ".onnx": "an ONNX file",
     ".pt": "a PyTorch file",
     ".pth": "a PyTorch file",
     ".pb": "one file of a SavedModel, which is imported as the folder it lies in, or a lone graph",
     ".ckpt": "a checkpoint, which holds weights without their network",
 }
-WANTED = "import a .keras or .h5 file of Keras, or the folder of a SavedModel"
+WANTED = "import a .keras or .h5 file of Keras, the folder of a SavedModel, or an .onnx file"
 EXPORT = "import the folder that model.export(folder) writes where the model was made"
 DAMAGED = "is cut short or damaged: copy or save it again"
 # What Keras says of a cause, and what a person makes of it.

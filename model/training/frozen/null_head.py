@@ -72,14 +72,15 @@ def fitted(
 
     `read` makes probabilities (members, n, classes) of graphs, of images the first of which have
     the `targets`; `folder` is for scratch.
-    Raises ExportError for a graph that does not end in a softmax.
     """
     unfitted = NullHead()
-    found = read(put_on(graphs, isnull, unfitted, folder))[:, : len(targets)]
+    headed = put_on(graphs, isnull, unfitted, folder)
+    told = [head_of(load(graph)) is not None for graph in headed]
+    found = read(headed)[:, : len(targets)]
     known = readable(found.mean(axis=0), targets, isnull)
-    if not known.any():
+    if not known.any() or not any(told):
         return unfitted
-    scores = unfitted.scores(found, isnull).mean(axis=0)[known]
+    scores = unfitted.scores(found[told], isnull).mean(axis=0)[known]
     return NullHead(
         round(float(np.quantile(scores, 1 - _BEYOND)), 4),
         round(_STEEPNESS / max(float(scores.std()), _LEAST_DEVIATION), 4),
@@ -87,11 +88,18 @@ def fitted(
 
 
 def put_on(graphs: Sequence[Path], isnull: int, head: NullHead, folder: Path) -> list[Path]:
-    """Write graphs with the head, in place of one that they have; raises ExportError as above."""
+    """Write graphs with the head, in place of one that they have.
+
+    One that does not end in a softmax has no logits, and tells of `isnull` as it does already.
+    """
     written = []
     for number, path in enumerate(graphs, start=1):
+        graph = load(path)
+        if not has_logits(graph):
+            written.append(path)
+            continue
         written.append(folder / f"headed-{number}.pb")
-        graph = with_head(without(load(path)), isnull, head)
+        graph = with_head(without(graph), isnull, head)
         written[-1].write_bytes(graph.SerializeToString(deterministic=True))
     return written
 
@@ -127,6 +135,11 @@ def head_of(graph: tf.compat.v1.GraphDef) -> NullHead | None:
         if node.name in (_MIDDLE, _SLOPE)
     }
     return NullHead(known[_MIDDLE], known[_SLOPE]) if len(known) == len((_MIDDLE, _SLOPE)) else None
+
+
+def has_logits(graph: tf.compat.v1.GraphDef) -> bool:
+    """Whether it ends in a softmax, or in the head: what does not keeps its own probabilities."""
+    return _softmax(without(graph)) is not None
 
 
 def _softmax(graph: tf.compat.v1.GraphDef) -> Any:

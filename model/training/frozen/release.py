@@ -3,7 +3,7 @@
 import os
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -15,8 +15,9 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from model.bundle import MANIFEST, Bundle
-from model.engines import ENGINES
+from model.engines import ENGINES, REDUCED
 from model.ensemble import Ensemble
+from model.errors import EngineUnavailable
 from model.packing import pack
 from model.training.choices import Storage
 from model.training.data.dataset import Dataset
@@ -96,11 +97,22 @@ def renew(
     `members` are their probabilities (members, n, classes) of images they were not trained on,
     and `targets` (n,) the labels of those. The golden images stay. Raises what `packed` does.
     """
-    manifest = bundle.manifest
-    facts: dict[str, Any] = manifest.model_dump(exclude={"members", "golden"})
-    facts |= report.calibrated(choice, members, targets, manifest.labels)
-    golden = {bundle.path(each.image): each.answer for each in manifest.golden}
-    return packed(out, [graphs[member] for member in choice.order], golden, facts | changes)
+    found = report.calibrated(choice, members, targets, bundle.manifest.labels)
+    # Another member may be the first now, so that what was its express form is none.
+    found |= {"express": (), **changes}
+    return rewritten(bundle, out, [graphs[member] for member in choice.order], found)
+
+
+def rewritten(
+    bundle: Bundle, out: Path, graphs: Sequence[Path], changes: Mapping[str, Any]
+) -> Bundle:
+    """Write `out`: the bundle with these graphs as its members, and other fields changed.
+
+    The golden images stay. Raises what `packed` does.
+    """
+    facts = bundle.manifest.model_dump(exclude={"members", "golden"})
+    golden = {bundle.path(each.image): each.answer for each in bundle.manifest.golden}
+    return packed(out, graphs, golden, {**facts, **changes})
 
 
 @dataclass(frozen=True)
@@ -159,26 +171,41 @@ def engine_agreement(
 ) -> dict[str, float]:
     """The share of images that the ensemble answers on each engine as on the reference.
 
-    `reference` are the reference's probabilities (members, n, classes). Raises ExportError below
-    99.9 %.
+    `reference` are the reference's probabilities (members, n, classes). Of engines that calculate
+    with fewer digits, those are told that this CPU is made for. Raises ExportError where another
+    one is below 99.9 %.
     """
     expected = answers_of(reference.mean(axis=0), rule)
     shares = {REFERENCE: 1.0}
-    for name in ENGINES:
-        if name != REFERENCE:
+    for name in ENGINES + REDUCED:
+        if name == REFERENCE:
+            continue
+        try:
             found = predict(graphs, name, images, reference.shape[2]).probabilities
-            shares[name] = float(np.mean(answers_of(found.mean(axis=0), rule) == expected))
-            if shares[name] < LEAST_AGREEMENT:
-                raise ExportError(
-                    f"{name} answers as {REFERENCE} on only {shares[name]:.2%} of the images"
-                )
+        except EngineUnavailable:
+            if name in REDUCED:
+                continue
+            raise
+        shares[name] = float(np.mean(answers_of(found.mean(axis=0), rule) == expected))
+        if name in ENGINES and shares[name] < LEAST_AGREEMENT:
+            raise ExportError(
+                f"{name} answers as {REFERENCE} on only {shares[name]:.2%} of the images"
+            )
     return shares
 
 
 def packed(
-    out: Path, graphs: Sequence[Path], golden: Mapping[Path, str], facts: Mapping[str, Any]
+    out: Path,
+    graphs: Sequence[Path],
+    golden: Mapping[Path, str],
+    facts: Mapping[str, Any],
+    prove: Callable[[Bundle], None] | None = None,
+    **of_sheet: Path | None,
 ) -> Bundle:
     """Write the bundle `out`, in place of a bundle that may be there, whole or not at all.
+
+    `prove` is shown it before; by default every engine has to read its golden images. `of_sheet`:
+    the graphs of one for sheets, see `pack`.
 
     Raises BundleInvalid when an engine does not load it or reads a golden image otherwise,
     DataError when the facts make no manifest, ExportError when it cannot be written.
@@ -186,7 +213,7 @@ def packed(
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise DataError(f"{out} is there and is no bundle: name another folder")
     try:
-        return pack(out, list(graphs), golden, facts, prove=_served_by_every_engine)
+        return pack(out, list(graphs), golden, facts, prove or _served_by_every_engine, **of_sheet)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the manifest"

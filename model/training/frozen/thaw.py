@@ -21,7 +21,7 @@ from model.training.data.labels import ISNULL
 from model.training.errors import DataError
 from model.training.fit import network
 from model.training.frozen.freeze import IMAGE
-from model.training.frozen.null_head import without
+from model.training.frozen.null_head import has_logits, without
 from model.training.frozen.parity import compare, frozen_answers, network_answers
 
 MOST_DIFFERENCE = 1e-3
@@ -43,14 +43,23 @@ class _Linear:
     bias: Floats
 
 
-def thaw_bundle(bundle: Bundle) -> list[keras.Model]:
-    """The members of a bundle as networks of logits, in order; raises what `thaw` does."""
+def thaw_bundle(bundle: Bundle) -> list[keras.Model | None]:
+    """The members of a bundle as networks of logits, in order; raises what `thaw` does.
+
+    None stands for one that has no logits: it was adopted, and stays as it is.
+    """
     manifest = bundle.manifest
     if manifest.input.height != manifest.input.width or ISNULL not in manifest.labels:
         raise DataError(_foreign(bundle.id))
-    graphs = [_read(bundle, member.graph.path) for member in manifest.members]
+    graphs = [read_graph(bundle, member.graph.path) for member in manifest.members]
     size = manifest.input.height
-    return [thaw(graph, len(manifest.labels), size, bundle.id) for graph in graphs]
+    thawed = [
+        thaw(graph, len(manifest.labels), size, bundle.id) if has_logits(graph) else None
+        for graph in graphs
+    ]
+    if all(member is None for member in thawed):
+        raise DataError(_foreign(bundle.id))
+    return thawed
 
 
 def thaw(graph: tf.compat.v1.GraphDef, classes: int, size: int, name: str) -> keras.Model:
@@ -60,13 +69,23 @@ def thaw(graph: tf.compat.v1.GraphDef, classes: int, size: int, name: str) -> ke
     Raises DataError, which calls the graph by `name`, when the graph was not made by `freeze`.
     """
     model = network.build(classes, size)
+    graph = without(graph)
+    fill(model, graph, name)
+    _prove(model, graph, size, name)
+    return model
+
+
+def fill(model: keras.Model, graph: tf.compat.v1.GraphDef, name: str) -> None:
+    """Give a network the kernels and biases of the graph that was made of one of the same build.
+
+    Raises DataError, which calls the graph by `name`, when it was not.
+    """
     layers = [each for each in model.layers if type(each) in LINEAR.values()]
     norms = {
         id(each.input): each
         for each in model.layers
         if isinstance(each, keras.layers.BatchNormalization)
     }
-    graph = without(graph)
     try:
         found = _linears(graph)
         for layer, linear in zip(layers, found, strict=True):
@@ -75,15 +94,14 @@ def thaw(graph: tf.compat.v1.GraphDef, classes: int, size: int, name: str) -> ke
             _fill(layer, norms.get(id(layer.output)), linear)
     except (ValueError, KeyError, tf.errors.OpError) as error:
         raise DataError(_foreign(name)) from error
-    _prove(model, graph, size, name)
-    return model
 
 
 def _foreign(name: str) -> str:
     return f"{name} was not trained here: fine-tune it with its own framework and import it again"
 
 
-def _read(bundle: Bundle, path: str) -> tf.compat.v1.GraphDef:
+def read_graph(bundle: Bundle, path: str) -> tf.compat.v1.GraphDef:
+    """A graph of a bundle, out of ops that may be run; raises DataError for another."""
     graph = tf.compat.v1.GraphDef()
     try:
         graph.ParseFromString((bundle.folder / path).read_bytes())

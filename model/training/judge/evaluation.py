@@ -13,6 +13,7 @@ from model.manifest import Manifest
 Floats = npt.NDArray[np.float32]
 Images = npt.NDArray[np.uint8]
 Indexes = npt.NDArray[np.integer]
+Flags = npt.NDArray[np.bool_]
 BINS = 15
 
 
@@ -60,6 +61,18 @@ def answers_of(probabilities: Floats, rule: Rule | None) -> Indexes:
     refused = probabilities[:, rule.isnull] >= rule.threshold
     refused |= others.max(axis=1) < rule.least
     return np.asarray(np.where(refused, rule.isnull, others.argmax(axis=1)))
+
+
+def settles(probabilities: Floats, rule: Rule | None, least: float) -> Flags:
+    """Of which images (n,) the first members' mean is taken for the answer of all.
+
+    As in ``model.ensemble``: one that they nearly refuse is asked of all.
+    """
+    sure = probabilities.max(axis=1) >= least
+    if rule is None:
+        return np.asarray(sure)
+    nearly = probabilities.argmax(axis=1) == rule.isnull
+    return np.asarray(sure & ~(nearly & (answers_of(probabilities, rule) != rule.isnull)))
 
 
 def read(probabilities: Floats, rule: Rule | None, temperature: float) -> Reading:

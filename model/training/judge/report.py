@@ -71,7 +71,7 @@ def left_early(
         least = exits[first - 1]
         if least is not None:
             mean = members[:first].mean(axis=0)
-            leave = mean.max(axis=1) >= least
+            leave = evaluation.settles(mean, rule, least)
             asked[leave] = first
             answers[leave] = evaluation.answers_of(mean, rule)[leave]
     return asked, answers

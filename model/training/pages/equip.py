@@ -5,17 +5,18 @@ folder, and its digest stands for all that its answers depend on.
 """
 
 import tempfile
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from model.bundle import Bundle
+from model.bundle import MANIFEST, Bundle
 from model.engines import ENGINES
-from model.packing import pack
 from model.sheet import SheetReader
-from model.training.errors import DataError, ExportError
+from model.training.errors import DataError
 from model.training.fit import checkpoint
 from model.training.frozen.freeze import freeze_detector
-from model.training.frozen.release import REFERENCE, write_graph
+from model.training.frozen.release import REFERENCE, packed, write_graph
 from model.training.pages.fit import WEIGHTS
 from model.training.pages.network import build
 
@@ -23,7 +24,7 @@ from model.training.pages.network import build
 CANVASES = ((1056, 800), (800, 1056), (320, 320))
 RULES: dict[str, Any] = {
     "canvases": [{"height": height, "width": width} for height, width in CANVASES],
-    "threshold": 0.27,
+    "threshold": 0.35,
     "margin": 0.06,
     "review": 0.99,
     "pages": 8,
@@ -33,7 +34,7 @@ RULES: dict[str, Any] = {
 
 
 def equip(
-    run: Path,
+    finder: Path,
     reader: Path,
     golden: list[Path],
     out: Path,
@@ -41,39 +42,83 @@ def equip(
     name: str,
     version: str,
     licence: str,
+    refused_from: float | None = None,
 ) -> Bundle:
     """Write the bundle ``out``, in place of what may be there, whole or not at all.
+
+    ``finder``: folder of a detector's training, or of a bundle for sheets whose detector and second
+    reader are taken.
+    ``refused_from``: this probability of `isnull` on a character is none of the labels; None: as
+    the reader has it. What is cut out of a sheet is blurred and slanted, and looks less like any
+    character than what members were trained on: by their rule too many would be refused.
 
     Raises:
         BundleInvalid: the reader is no sound bundle, or the engines read a golden sheet unlike.
         CheckpointError: the training is none, or damaged.
-        DataError: a golden sheet cannot be read.
+        DataError: a golden sheet cannot be read, or the reader knows no `isnull`.
         ExportError: the bundle cannot be written.
     """
-    members, model = Bundle.open(reader), build()
-    steps, arrays = checkpoint.read(run / WEIGHTS)
-    model.set_weights([arrays[str(number)] for number in range(len(arrays))])
-    facts = members.manifest.model_dump(exclude={"members", "golden", "sheet"})
-    facts |= {
-        "name": name,
-        "version": version,
-        "licence": licence,
-        "sheet": RULES,
-        "provenance": {"detector": {"steps": steps}, "reader": members.id, **facts["provenance"]},
-    }
+    members = Bundle.open(reader)
+    facts = members.manifest.model_dump(exclude={"members", "golden", "sheet", "express"})
+    if refused_from is not None:
+        if facts["isnull"] is None:
+            raise DataError(f"{members.id} knows no isnull: it refuses nothing")
+        facts["isnull"] |= {"threshold": refused_from}
     graphs = [members.path(member.graph) for member in members.manifest.members]
     with tempfile.TemporaryDirectory() as scratch:
-        detector = Path(scratch, "detector.pb")
-        write_graph(detector, freeze_detector(model))
-        try:
-            # What it answers is known when it has been asked.
-            trial = pack(
-                Path(scratch, "trial"), graphs, dict.fromkeys(golden, ""), facts, detector=detector
-            )
-            texts = {path: _read(trial, path) for path in golden}
-            return pack(out, graphs, texts, facts, _served_by_every_engine, detector)
-        except OSError as error:
-            raise ExportError(f"cannot write {out}: {error}") from error
+        parts = _of_bundle(finder) if (finder / MANIFEST).exists() else _trained(finder, scratch)
+        facts |= {
+            "name": name,
+            "version": version,
+            "licence": licence,
+            "sheet": parts.rules,
+            # Of the others it is not known what they find on a sheet.
+            "engines": {
+                each: facts["engines"][each] for each in ENGINES if each in facts["engines"]
+            },
+            "provenance": {**parts.note, "reader": members.id, **facts["provenance"]},
+        }
+        whole = partial(packed, detector=parts.detector, second=parts.second)
+        # What it answers is known when it has been asked.
+        unproven = dict.fromkeys(golden, "")
+        trial = whole(Path(scratch, "trial"), graphs, unproven, facts, lambda _: None)
+        texts = {path: _read(trial, path) for path in golden}
+        return whole(out, graphs, texts, facts, served_by_every_engine)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a bundle for sheets has beside its members: graphs, rules, and what is known of them."""
+
+    detector: Path
+    second: Path | None
+    rules: dict[str, Any]
+    note: dict[str, Any]
+
+
+def _trained(run: Path, scratch: str) -> _Parts:
+    """A detector as it was left by its training."""
+    model = build()
+    steps, arrays = checkpoint.read(run / WEIGHTS)
+    model.set_weights([arrays[str(number)] for number in range(len(arrays))])
+    detector = Path(scratch, "detector.pb")
+    write_graph(detector, freeze_detector(model))
+    return _Parts(detector, None, RULES, {"detector": {"steps": steps}})
+
+
+def _of_bundle(folder: Path) -> _Parts:
+    """Those of a bundle for sheets, whose members go."""
+    bundle = Bundle.open(folder)
+    sheet = bundle.manifest.sheet
+    if sheet is None:
+        raise DataError(f"{bundle.id} has no detector")
+    known = bundle.manifest.provenance
+    return _Parts(
+        bundle.path(sheet.detector),
+        bundle.path(sheet.second.graph) if sheet.second else None,
+        sheet.model_dump(exclude={"detector"}, exclude_none=True),
+        {part: known[part] for part in ("detector", "second") if part in known},
+    )
 
 
 def _read(bundle: Bundle, path: Path) -> str:
@@ -84,6 +129,7 @@ def _read(bundle: Bundle, path: Path) -> str:
         raise DataError(f"cannot read {path}: {error}") from error
 
 
-def _served_by_every_engine(bundle: Bundle) -> None:
+def served_by_every_engine(bundle: Bundle) -> None:
+    """Raise BundleInvalid if an engine reads a golden sheet otherwise, or does not load."""
     for name in ENGINES:
         SheetReader.load(bundle.folder, name, 1)

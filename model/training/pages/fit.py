@@ -11,10 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from model.bundle import Bundle
 from model.detection import UNIT
 from model.training.fit import checkpoint
 from model.training.pages.crops import Crops, Floats
 from model.training.pages.network import HEATS, SIDES, build
+from model.training.pages.revive import revive
 
 BATCH = 4
 KEEP_EVERY = 25  # steps
@@ -22,19 +24,27 @@ WEIGHTS = "detector.npz"
 _DECAY = 0.02
 _STEADY = 0.985  # of the averaged weights, how much stays at each step
 _READY = 3  # batches
+_LOOKS = 8  # batches, by which a detector is revived
 _PEAK = 0.999  # of a heat: the middle of a character
 
 
-def fit(data: Path, run: Path, steps: int, seed: int, rate: float = 2e-3) -> None:
-    """Train on the sheets of a folder; the averaged weights lie in ``run`` every 50 steps.
+def fit(
+    data: Path, run: Path, steps: int, seed: int, rate: float = 2e-3, after: Bundle | None = None
+) -> None:
+    """Train on the sheets of a folder; the averaged weights lie in ``run`` every 25 steps.
+
+    It begins with the detector of ``after``, if that is given.
 
     Raises:
-        DataError: the folder holds no sheets.
+        DataError: the folder holds no sheets, or ``after`` no detector of this build.
         CheckpointError: what lies in ``run`` is damaged, or of another network.
     """
     crops, model = Crops(data), build()
-    averaged = [weight.numpy() for weight in model.weights]
     path, done = run / WEIGHTS, 0
+    if after is not None and not path.exists():
+        rng = np.random.default_rng(seed)
+        revive(model, after, [crops.batch(BATCH, rng)[0] for _ in range(_LOOKS)])
+    averaged = [weight.numpy() for weight in model.weights]
     shapes = {str(number): weight.shape for number, weight in enumerate(averaged)}
     if path.exists():
         done, arrays = checkpoint.load(path, shapes)

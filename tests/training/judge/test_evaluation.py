@@ -1,6 +1,11 @@
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from model.ensemble import Ensemble
+from model.manifest import Calibration, IsNull
 from model.training.judge import evaluation
 from model.training.judge.evaluation import Reading, Rule
 
@@ -66,6 +71,26 @@ def test_a_clueless_ensemble_answers_isnull() -> None:
     probabilities = np.array([[0.4, 0.35, 0.25], [0.5, 0.3, 0.2]], np.float32)
 
     assert evaluation.answers_of(probabilities, Rule(2, 0.9, 0.45)).tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("rule", [None, Rule(2, 0.6), Rule(2, 0.6, 0.4)])
+def test_what_settles_here_settles_in_service(rule: Rule | None) -> None:
+    exits, isnull = (0.45,), rule and IsNull(label="無", threshold=rule.threshold, least=rule.least)
+    calibration = Calibration(exits=exits)
+    manifest: Any = SimpleNamespace(
+        labels="甲乙無", isnull=isnull, calibration=calibration, golden=()
+    )
+    bundle: Any = SimpleNamespace(manifest=manifest)
+    members: Any = [None, None]
+    probabilities = np.random.default_rng(0).dirichlet((1, 1, 1), 500).astype(np.float32)
+
+    served = [Ensemble(bundle, members).reading(each, members=1).settled for each in probabilities]
+
+    found = evaluation.settles(probabilities, rule, exits[0])
+    assert found.tolist() == served
+    assert len(set(served)) == 2
+    sure = evaluation.settles(probabilities, None, exits[0])
+    assert (found != sure).any() == (rule is not None)
 
 
 def test_without_a_rule_the_likeliest_class_answers() -> None:

@@ -22,6 +22,7 @@ from model.training.pages.crops import SIDE, Crops
 from model.training.pages.equip import equip
 from model.training.pages.fit import WEIGHTS, fit
 from model.training.pages.network import HEATS, SIDES, build
+from model.training.pages.revive import revive
 from model.training.pages.stream import Stream
 from model.training.pages.targets import targets
 
@@ -95,17 +96,23 @@ def test_frozen_it_says_the_same_of_pictures_of_any_size(
         assert said[..., 2:] == pytest.approx(expected[..., 2:], abs=2e-2)
 
 
-def test_a_reader_is_equipped(network: keras.Model, tiny_bundle: Path, tmp_path: Path) -> None:
+def equipped(
+    network: keras.Model, reader: Path, folder: Path, refused_from: float | None = None
+) -> Bundle:
     arrays = {str(n): weight.numpy() for n, weight in enumerate(network.weights)}
-    checkpoint.save(tmp_path / "run" / WEIGHTS, 7, arrays)
-    Image.new("RGB", (90, 67), "white").save(tmp_path / "golden.png")
-
-    bundle = equip(
-        *(tmp_path / "run", tiny_bundle, [tmp_path / "golden.png"], tmp_path / "sheet"),
+    checkpoint.save(folder / "run" / WEIGHTS, 7, arrays)
+    Image.new("RGB", (90, 67), "white").save(folder / "golden.png")
+    return equip(
+        *(folder / "run", reader, [folder / "golden.png"], folder / "sheet"),
         name="sheet",
         version="1",
         licence="MIT",
+        refused_from=refused_from,
     )
+
+
+def test_a_reader_is_equipped(network: keras.Model, tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = equipped(network, tiny_bundle, tmp_path)
 
     assert bundle.id == "sheet/1"
     assert bundle.manifest.provenance["detector"] == {"steps": 7}
@@ -114,6 +121,45 @@ def test_a_reader_is_equipped(network: keras.Model, tiny_bundle: Path, tmp_path:
     )
     reader = SheetReader.load(bundle.folder, "openvino", 1)
     assert reader.size == 2
+
+
+def test_sheets_may_be_refused_by_another_rule_than_single_characters(
+    network: keras.Model, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    tiny = Bundle.open(tiny_bundle)
+    facts = tiny.manifest.model_dump(exclude={"members", "golden"})
+    facts["isnull"] = {"label": "isnull", "threshold": 0.9}
+    graphs = [tiny.path(member.graph) for member in tiny.manifest.members]
+    golden = {tiny.path(each.image): each.answer for each in tiny.manifest.golden}
+    reader = pack(tmp_path / "reader", graphs, golden, facts).folder
+
+    for wanted, expected in ((0.95, 0.95), (None, 0.9)):
+        rule = equipped(network, reader, tmp_path, wanted).manifest.isnull
+        assert rule
+        assert (rule.label, rule.threshold) == ("isnull", expected)
+    with pytest.raises(DataError, match="tiny/1 knows no isnull"):
+        equipped(network, tiny_bundle, tmp_path, 0.95)
+
+
+def test_a_training_goes_on_from_the_detector_of_a_bundle(
+    network: keras.Model, stream: Stream, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    sheet = stream.sheet(0)
+    (tmp_path / "0.jpg").write_bytes(sheet.jpeg)
+    (tmp_path / "0.json").write_text(json.dumps(sheet.truth), "utf-8")
+    crops, rng = Crops(tmp_path), np.random.default_rng(1)
+    batches = [crops.batch(2, rng)[0] for _ in range(3)]
+    revived = build()
+
+    revive(revived, equipped(network, tiny_bundle, tmp_path), batches)
+
+    expected, found = (np.asarray(each(batches[0], training=False)) for each in (network, revived))
+    assert found == pytest.approx(expected, abs=0.02)
+    # Its batch norms live: of a batch alone it says about the same.
+    learning = np.asarray(revived(np.concatenate(batches), training=True))[:2]
+    assert learning == pytest.approx(expected, abs=0.02)
+    with pytest.raises(DataError, match="tiny/1 has no detector"):
+        revive(build(), Bundle.open(tiny_bundle), batches)
 
 
 def test_a_graph_of_another_kind_is_no_detector(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ export class Answer {
     find("curl").textContent = curl(asked, { short: true });
   }
 
-  #renderMembers({ asked, of, settled }) {
+  #renderMembers({ asked, of, ended }) {
     if (!of) {
       this.#fact("members", "");
       return;
@@ -96,8 +96,8 @@ export class Answer {
       dots.append(make("i", member <= asked ? "asked" : ""));
     }
     find("fact-members").prepend(dots);
-    if (asked < of) {
-      const why = make("small", "", say(settled ? "members.settled" : "members.partial"));
+    if (asked < of || ended === "express") {
+      const why = make("small", "", say(`members.${ended}`));
       find("fact-members").append(why);
     }
   }

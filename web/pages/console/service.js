@@ -104,7 +104,7 @@ export async function infer({ algorithm, uuid, image }, signal) {
   });
   const timing = headers.get("Server-Timing") ?? "";
   const spent = (name) => Number(timing.match(`${name};dur=([0-9.]+)`)?.[1] ?? NaN);
-  const [members, settled] = (headers.get("Punctual-Members") ?? "").split(";");
+  const [members, ended] = (headers.get("Punctual-Members") ?? "").split(";");
   const [asked, of] = members.split("/").map(Number);
   return {
     uuid,
@@ -115,7 +115,7 @@ export async function infer({ algorithm, uuid, image }, signal) {
     pages: body.pages,
     source: headers.get("Punctual-Source"),
     bundle: headers.get("Punctual-Bundle"),
-    members: { asked, of, settled: settled === "settled" },
+    members: { asked, of, ended: ended ?? "partial" },
     queueMs: spent("queue"),
     computeMs: spent("compute"),
     wayMs: performance.now() - began,

@@ -82,6 +82,7 @@ export class Version {
       ["memory", bytes(memory)],
       ["computed", count(counts.executions)],
       ["partial", count(waiting.partial)],
+      ["express", count(counts.express)],
       ["completions", count(counts.completions)],
       ["late", count(waiting.late)],
       ["dropped", count(counts.dropped)],

@@ -1,4 +1,4 @@
--- Whether an account may ask for more, and what it is charged. It stands before admit.lua.
+-- Whether an account may ask for more, and what it is charged. It stands before kept.lua.
 --
 -- ARGV  25 account, absent while there are none  26 month  27 units of this request
 --       28 new requests a second, 0 for any number  29 so many may come at once
@@ -9,17 +9,22 @@
 local account, month = ARGV[25], ARGV[26]
 local begun, free_at, used = false, 0, 0
 
+local rate, burst, quota = tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30])
+-- Of who has no limits nothing needs to be known here: what was used is written down elsewhere.
+local is_limited = account and (rate > 0 or quota > 0)
+
 -- {units charged, ms until all of the burst may come again, ms until another one may, units used}
 local function standing(units, again)
-  return {string.format('%.17g', units), math.ceil(math.max(0, free_at - now)), math.ceil(again),
-    string.format('%.17g', used)}
+  local level = is_limited and math.ceil(math.max(0, free_at - now)) or 0
+  return {string.format('%.17g', units), level, math.ceil(again), string.format('%.17g', used)}
 end
 
 -- Nothing if the request may be taken, else what it is.
 local function beyond_limits(is_new)
-  if not account then
+  if not is_limited then
     return nil
   end
+  look_at_clock()
   local stored_free_at, stored_used =
     unpack(redis.call('HMGET', ACCOUNT_PREFIX .. account, 'free_at', month))
   begun = stored_used
@@ -28,7 +33,6 @@ local function beyond_limits(is_new)
   if not is_new then
     return nil
   end
-  local rate, burst, quota = tonumber(ARGV[28]), tonumber(ARGV[29]), tonumber(ARGV[30])
   if quota > 0 and used + tonumber(ARGV[27]) > quota then
     return {'exceeded', standing(0, 0)}
   end
@@ -45,10 +49,8 @@ local function charged(reply, is_new)
   if not account then
     return reply
   end
-  local units = 0
-  if is_new then
-    local rate = tonumber(ARGV[28])
-    units = tonumber(ARGV[27])
+  local units = is_new and tonumber(ARGV[27]) or 0
+  if is_new and is_limited then
     used = used + units
     free_at = rate > 0 and math.max(free_at, now) + 1000 / rate or free_at
     redis.call('HSET', ACCOUNT_PREFIX .. account, 'free_at', free_at, month, used)

@@ -1,4 +1,5 @@
--- Decides, in one step, what an arriving request is, and puts it in line if it is new.
+-- Decides, in one step, what an arriving request is, and puts it in line if it is new. Before it stand
+-- account.lua and kept.lua, which may end the step.
 --
 -- ARGV  3 algorithm  4 uuid, with its account before it  5 fingerprint  6 subject
 --       7 front's channel  8 message
@@ -13,55 +14,20 @@
 -- look again (in ms) + line, enqueued + line, conflict, unready, exhausted, full + messages before
 -- it, image: send it along; limited, exceeded. With an account the last detail of what is taken, and
 -- of the last two, is how that stands.
-local algorithm, uuid, fingerprint, subject, front, message, image = unpack(ARGV, 3, 9)
-local request = request_of(algorithm, uuid)
+local front, message, image = unpack(ARGV, 7, 9)
 local sent = ARGV[10] == '1'
 local number = {}
 for index = 11, 24 do
   number[index] = tonumber(ARGV[index])
 end
-local size, keep_for_ms, ready_within_ms, max_attempts, most, most_bytes, within_ms, always,
-  message_us, byte_ns = number[11], unpack(number, 16, 24)
+local size, ready_within_ms, max_attempts, most, most_bytes, within_ms, always,
+  message_us, byte_ns = number[11], unpack(number, 17, 24)
 local due, answer_by, useful_until, drop_after =
   now + number[12], now + number[13], now + number[14], now + number[15]
 
-local entry = redis.call('GET', request)
-local is_new = not entry
-local refusal = beyond_limits(is_new)
-if refusal then
-  return refusal
-end
-local function taken(reply)
-  return charged(reply, is_new)
-end
-
-local keep_uuid_ms = math.max(keep_for_ms, drop_after - now + 60000)
-local function bind()
-  redis.call('SET', request, entry, 'PX', keep_uuid_ms)
-end
-
-local function kept(result, asked)
-  redis.call('PEXPIRE', entry, keep_for_ms)
-  bind()
-  return taken({'kept', result, asked and 0 or 1})
-end
-
--- A uuid belongs to its image for as long as anything is known of that. A uuid that is new may
--- still come with an image that is not. Most of what is kept is whole, and needs nothing of a line.
-local known
-if entry then
-  local whole, partial
-  known, whole, partial = unpack(redis.call('HMGET', entry, 'fingerprint', 'result', 'partial'))
-  if known and known ~= fingerprint then
-    return {'conflict'}
-  end
-  if whole and not partial then
-    return kept(whole, true)
-  end
-end
-
 -- What was begun ends in its line, unless that has lost its workers and another one has taken over.
-local active = active_line(algorithm)
+active = active or active_line(algorithm)
+local bound = known and not is_new
 local function is_stranded()
   local of_entry = line_of(entry)
   if not active or of_entry == active or alive_in(of_entry) > 0 then
@@ -70,14 +36,13 @@ local function is_stranded()
   local result, lease_until = unpack(redis.call('HMGET', entry, 'result', 'lease_until'))
   return not result and tonumber(lease_until) <= now
 end
-if known and is_stranded() then
+if bound and is_stranded() then
   image = redis.call('GET', image_of(entry)) or image
   sent = image ~= ''
   redis.call('DEL', entry)
   free(entry)
-  known = nil
+  bound = false
 end
-local bound = known
 if not bound then
   if not active then
     return {'unready'}

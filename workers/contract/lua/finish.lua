@@ -3,6 +3,7 @@
 --
 -- ARGV  4 request  5 ticket  6 result  7 keep_for_ms, 0 to forget at once  8 members that were
 --       asked  9 whether that is all that matter, 1 or 0  10 most messages that are set aside
+--       11 whether it was the express member, 1 or 0
 enter(ARGV[3])
 local request, ticket, text = unpack(ARGV, 4, 6)
 local keep_for_ms, whole = tonumber(ARGV[7]), ARGV[9] == '1'
@@ -45,6 +46,9 @@ elseif fingerprint and (keep_for_ms > 0 or (state == 'running' and runner == tic
   if keep_for_ms > 0 then
     keep()
     redis.call('HINCRBY', MEMBERS, ARGV[8], 1)
+    if ARGV[11] == '1' then
+      redis.call('HINCRBY', COUNTS, 'express', 1)
+    end
   else
     redis.call('DEL', entry)
     free(entry)

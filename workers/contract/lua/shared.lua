@@ -1,12 +1,8 @@
--- What the steps have in common. It stands before each of them, after the names of the keys and
--- `enter(name)`: from that on, the keys are those of that line.
+-- What the steps have in common. It stands before each of them, after the names of the keys, head.lua
+-- and `enter(name)`: from that on, the keys are those of that line.
 --
--- ARGV  1 now_ms, empty for Redis' own time  2 lease_ms  3 the line, or the algorithm in admit.lua
-local now, lease_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+-- ARGV  3 the line, or the algorithm in admit.lua
+look_at_clock()
 
 local function of(name, key)
   return (string.gsub(key, '{line}', name))
@@ -20,20 +16,6 @@ end
 
 local function line_of(entry)
   return string.match(string.sub(entry, #ENTRY_PREFIX + 1), '^[^:]*')
-end
-
-local function request_of(algorithm, uuid)
-  return REQUEST_PREFIX .. algorithm .. ':' .. uuid
-end
-
--- Where new requests of the algorithm go. What was promoted and then has had no worker for so long
--- that it is forgotten does not stand before who serves.
-local function active_line(algorithm)
-  local promoted = redis.call('HGET', PROMOTED, algorithm)
-  if promoted and redis.call('ZSCORE', LINES, promoted) then
-    return promoted
-  end
-  return redis.call('HGET', CLAIMED, algorithm) or promoted
 end
 
 -- A script that has written may go on writing when Redis is full. What is under way is finished

@@ -1,0 +1,60 @@
+"""Make a network that reads lines of text a member of a bundle."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from model.training.commands.held_out import add_held_out
+from model.training.commands.line_reader import add_line_reader
+
+HELP = "add a reader of lines (ONNX) to a bundle"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to add to what, and what to calibrate that on."""
+    add = parser.add_argument
+    add("--bundle", type=Path, required=True, help="the bundle")
+    add_line_reader(parser)
+    add_held_out(parser)
+    add("--version", required=True, help="of the bundle that is written")
+    add("--out", type=Path, required=True, help="where to write it")
+    add("--instead-of", type=int, help="number of the member whose place it takes (default: none)")
+    add(
+        "--epochs",
+        type=int,
+        default=0,
+        help="so often it learns the images that were not held out, before (default: never)",
+    )
+    add(
+        "--run",
+        type=Path,
+        dest="training",
+        help="folder of that training's state, which it goes on from",
+    )
+    add("--synthetic", type=Path, help="drawn images for it to learn beside, such as of isnull")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the bundle."""
+    from model.training.adopt import Teaching, adopt
+    from model.training.errors import DataError
+    from model.training.fit.reader_tuner import Lessons
+
+    teaching = None
+    if arguments.epochs > 0:
+        if arguments.training is None:
+            raise DataError("--epochs needs --run, a folder for the state of the training")
+        teaching = Teaching(Lessons(arguments.epochs), arguments.training, arguments.synthetic)
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = adopt(
+            arguments.bundle,
+            arguments.reader,
+            arguments.data,
+            arguments.cache or Path(scratch),
+            arguments.out,
+            version=arguments.version,
+            instead_of=arguments.instead_of,
+            licence=arguments.licence,
+            teaching=teaching,
+        )
+    print(f"{bundle.id} is in {arguments.out}")
