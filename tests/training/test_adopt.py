@@ -141,8 +141,9 @@ def test_who_does_not_know_the_labels_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_reader_learns_the_labels_before(bundle: Path, tmp_path: Path) -> None:
-    """Given one that takes blue for the first of the labels and red for the second."""
+@pytest.mark.parametrize("characters", ["日\n木\n月", "日\n木\nA"])
+def test_a_reader_learns_the_labels_before(characters: str, bundle: Path, tmp_path: Path) -> None:
+    """Given one that takes blue for the first label, and red for the second or for a letter."""
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(700):
@@ -154,7 +155,7 @@ def test_a_reader_learns_the_labels_before(bundle: Path, tmp_path: Path) -> None
     facts["provenance"] = {"data": {"names_sha256": learnt.data, "held_out": 0.2}}
     golden = {tmp_path / "1_日.png": "月"}
     known = pack(tmp_path / "known", [tmp_path / "member.pb"], golden, facts).folder
-    reader = line_reader(tmp_path / "reader.onnx")
+    reader = line_reader(tmp_path / "reader.onnx", characters)
 
     def taught(epochs: int) -> Bundle:
         return adopt(
@@ -175,7 +176,7 @@ def test_a_reader_learns_the_labels_before(bundle: Path, tmp_path: Path) -> None
         adopt(
             *(bundle, reader, folder, tmp_path / "cache", tmp_path / "other"),
             version="2",
-            teaching=Teaching(Lessons(1), tmp_path / "other-run"),
+            teaching=Teaching(Lessons(1, 2e-4), tmp_path / "other-run"),
         )
 
 

@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="training",
         help="folder of that training's state, which it goes on from",
     )
+    add("--rate", type=float, default=2e-4, help="how fast it learns at the most (default: 2e-4)")
     add("--synthetic", type=Path, help="drawn images for it to learn beside, such as of isnull")
 
 
@@ -44,7 +45,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.epochs > 0:
         if arguments.training is None:
             raise DataError("--epochs needs --run, a folder for the state of the training")
-        teaching = Teaching(Lessons(arguments.epochs), arguments.training, arguments.synthetic)
+        teaching = Teaching(
+            Lessons(arguments.epochs, arguments.rate), arguments.training, arguments.synthetic
+        )
     with tempfile.TemporaryDirectory() as scratch:
         bundle = adopt(
             arguments.bundle,

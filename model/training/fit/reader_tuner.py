@@ -26,7 +26,7 @@ class Lessons:
     """How long and how fast: the rate goes up over 150 steps, then down to 0 along a cosine."""
 
     epochs: int
-    rate: float = 2e-4
+    rate: float
 
     def rate_at(self, step: int, steps: int) -> float:
         """The learning rate of a step."""

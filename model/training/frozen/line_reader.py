@@ -36,7 +36,7 @@ class LineReader:
     ) -> None:
         """``path``: an ONNX file as PaddleOCR's are, with its characters, a line each, in it.
 
-        What ``learns`` has its kernels and biases in ``variables``.
+        What ``learns`` has its kernels and biases in ``variables``, and need not know all labels.
 
         Raises:
             DataError: it is none, or does not know the labels.
@@ -55,10 +55,14 @@ class LineReader:
         # Before them comes the sign for none at all.
         at = {character: place for place, character in enumerate(listed.split("\n"), start=1)}
         characters = [label for label in labels if label != ISNULL]
-        if unknown := [character for character in characters if character not in at]:
-            raise DataError(f"{path} does not know {len(unknown)} of the labels: {unknown[:5]}")
-        self._places = [at[character] for character in characters]
+        unknown = [character for character in characters if character not in at]
         foreign = {each for each in at if "\u4e00" <= each <= "\u9fff"} - set(characters)
+        # What learns them is shown no letters and signs, whose places are theirs then.
+        free = [at[each] for each in at if each not in foreign | set(characters)] if learns else []
+        if len(unknown) > len(free):
+            raise DataError(f"{path} does not know {len(unknown)} of the labels: {unknown[:5]}")
+        at.update(zip(unknown, free, strict=False))
+        self._places = [at[character] for character in characters]
         self._foreign = sorted(at[each] for each in foreign)
         self._back = np.argsort([*map(labels.index, characters), labels.index(ISNULL)])
         self._shrink = size // _HEIGHT

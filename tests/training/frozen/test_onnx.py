@@ -53,7 +53,9 @@ def everything(path: Path) -> Path:
     nodes = [
         node("Conv", ["image", "kernel", "bias"], ["a"], strides=[2, 2], pads=[1, 1, 1, 1]),
         node("BatchNormalization", ["a", "gain", "shift", "mean", "variance"], ["b"]),
-        node("Relu", ["b"], ["c"]),
+        node("Max", ["b", "lowest"], ["over"]),
+        node("Min", ["over", "two"], ["under"]),
+        node("Relu", ["under"], ["c"]),
         node("Conv", ["c", "depthwise"], ["d"], group=8, pads=[0, 1, 2, 1]),
         node("HardSigmoid", ["d"], ["e"], alpha=0.2, beta=0.5),
         node("Mul", ["d", "e"], ["f"]),
@@ -85,6 +87,7 @@ def everything(path: Path) -> Path:
         "mean": floats(8), "variance": floats(8) ** 2 + 0.1, "depthwise": floats(8, 1, 3, 3),
         "columns": whole(0, 16, -1), "two": np.float32(2).reshape(()),
         "little": np.float32(1e-5).reshape(()), "wide": floats(16, 10), "second": whole(1),
+        "lowest": np.float32(-0.5).reshape(()),
         "from": whole(2), "to": whole(7), "last": whole(3),
     }  # fmt: skip
     return write(path, nodes, constants)
