@@ -118,23 +118,28 @@ def _keras(bundle: Bundle, engine: str) -> list[Network]:
     import keras
     import tensorflow as tf
 
+    from model.training.frozen.graph_network import GraphNetwork
     from model.training.frozen.thaw import thaw_bundle
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
-    def network(logits: keras.Model) -> Network:
-        model = keras.Model(logits.input, keras.layers.Softmax()(logits.output))
+    def network(member: keras.Model | GraphNetwork) -> Network:
+        if isinstance(member, GraphNetwork):
+            model = tf.function(member)
+        else:
+            model = keras.Model(member.input, keras.layers.Softmax()(member.output))
 
         def called(pixels: Pixels) -> Probabilities:
-            probabilities: Probabilities = np.asarray(model(pixels[None], training=False))[0]
+            probabilities: Probabilities = np.asarray(model(pixels[None]))[0]
             return probabilities
 
         def predicted(pixels: Pixels) -> Probabilities:
             probabilities: Probabilities = model.predict(pixels[None], verbose=0)[0]
             return probabilities
 
-        return called if engine == "keras-call" else predicted
+        adopted = isinstance(member, GraphNetwork)
+        return called if adopted or engine == "keras-call" else predicted
 
     return [network(member) for member in thaw_bundle(bundle)]
 

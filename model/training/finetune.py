@@ -21,13 +21,20 @@ from model.training.errors import DataError
 from model.training.fit.run import Settings
 from model.training.fit.tuner import Budget, Tuner
 from model.training.frozen import null_head
+from model.training.frozen.graph_network import GraphNetwork
 from model.training.frozen.null_head import NullHead
-from model.training.frozen.parity import frozen_answers, network_answers
-from model.training.frozen.release import engine_agreement, freeze_all, read_frozen, renew
+from model.training.frozen.parity import compare, frozen_answers, in_batches, network_answers
+from model.training.frozen.release import (
+    engine_agreement,
+    freeze_all,
+    read_frozen,
+    renew,
+    write_graph,
+)
 from model.training.frozen.thaw import thaw_bundle
 from model.training.judge import calibration
 from model.training.judge.calibration import Choice
-from model.training.judge.evaluation import Floats, Indexes, Rule, answers_of
+from model.training.judge.evaluation import Floats, Images, Indexes, Rule, answers_of
 from model.training.judge.lettering import Lettering
 from model.training.judge.predictions import predict
 
@@ -88,7 +95,6 @@ def finetune(
     """
     labels, size = bundle.manifest.labels, bundle.manifest.input.height
     thawed = thaw_bundle(bundle)
-    members = [member for member in thawed if member is not None]
     dataset = load(data, labels, size, cache)
     learnt, held = split(dataset.targets, wanted.held_out)
     if len(held) < LEAST_HELD:
@@ -108,15 +114,15 @@ def finetune(
     if wanted.leave_out_doubted:
         learnt = np.setdiff1d(learnt, [doubt.row for doubt in doubted])
     batches = Batches(dataset, learnt, min(BATCH, len(learnt)), Mix(), len(labels), seed=1)
-    steps = Tuner(members, wanted.budget).fit(batches)
+    steps = Tuner(thawed, wanted.budget).fit(batches)
     judged = dataset.take(held)
     head = _head(bundle)
     ending = partial(head.probabilities, isnull=labels.index(ISNULL)) if head else tf.nn.softmax
     ends = [
-        frozen_answers(null_head.load(graph), judged.images)
-        if member is None
+        in_batches(member, judged.images)
+        if isinstance(member, GraphNetwork)
         else network_answers(member, judged.images, ending)
-        for graph, member in zip(graphs, thawed, strict=True)
+        for member in thawed
     ]
     end = np.mean(ends, axis=0)
     judgement = Judgement.of(start[held], end, judged.targets, Rule.of(bundle.manifest))
@@ -148,7 +154,7 @@ def next_version(version: str) -> str:
 
 def _renew(
     bundle: Bundle,
-    thawed: Sequence[keras.Model | None],
+    thawed: Sequence[keras.Model | GraphNetwork],
     proof: Dataset,
     held: int,
     out: Path,
@@ -157,21 +163,22 @@ def _renew(
 ) -> None:
     """Put what was `thawed` into the places of the bundle's members, and write it to `out`.
 
-    None stands for a member that stays as it is.
     The first `held` images of `proof` were not learnt. Where they are enough, the calibration is
     chosen on them; else that of the bundle stays.
     """
     manifest = bundle.manifest
     with tempfile.TemporaryDirectory() as scratch:
-        members = [member for member in thawed if member is not None]
-        frozen = freeze_all(members, proof.images, "mixed", Path(scratch))
-        tuned = iter(frozen.graphs)
+        folder = Path(scratch)
+        networks = [member for member in thawed if not isinstance(member, GraphNetwork)]
+        frozen = freeze_all(networks, proof.images, "mixed", folder) if networks else None
+        tuned = iter(frozen.graphs if frozen else ())
         graphs = [
-            bundle.path(kept.graph) if member is None else next(tuned)
-            for kept, member in zip(manifest.members, thawed, strict=True)
+            _written(member, folder / f"graph-{place}.pb", proof.images)
+            if isinstance(member, GraphNetwork)
+            else next(tuned)
+            for place, member in enumerate(thawed)
         ]
-        targets = proof.targets[:held]
-        isnull, folder = manifest.labels.index(ISNULL), Path(scratch)
+        targets, isnull = proof.targets[:held], manifest.labels.index(ISNULL)
         read = partial(read_frozen, images=proof.images)
         enough = held >= calibration.LEAST_IMAGES
         head = null_head.fitted(graphs, isnull, targets, read, folder) if enough else _head(bundle)
@@ -192,10 +199,19 @@ def _renew(
             engines=engine_agreement(graphs, answers, proof.images, choice.rule),
             provenance={
                 **manifest.provenance,
-                "export": frozen.note,
+                **({"export": frozen.note} if frozen else {}),
                 "finetuned": [*earlier, note],
             },
         )
+
+
+def _written(member: GraphNetwork, path: Path, images: Images) -> Path:
+    """Its file, proven to answer as it does; raises ExportError."""
+    graph = member.frozen()
+    parity = compare(in_batches(member, images), frozen_answers(graph, images))
+    parity.prove("a member that was adopted", "tune it for less long")
+    write_graph(path, graph)
+    return path
 
 
 def _head(bundle: Bundle) -> NullHead | None:

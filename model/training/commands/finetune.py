@@ -19,7 +19,7 @@ HELP = "make a better bundle out of one and labelled images"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """From what, on what, and how long."""
     add = parser.add_argument
-    add("--bundle", type=Path, required=True, help="to start from; one that was trained here")
+    add("--bundle", type=Path, required=True, help="to start from")
     add(
         "--data",
         type=Path,

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ from model.training.data.augmentation import augment
 from model.training.data.batches import Batches
 from model.training.fit.network import TRUNK_END
 from model.training.fit.trainer import NOT_DECAYED
+from model.training.frozen.graph_network import GraphNetwork
 from model.training.judge.evaluation import Floats, Images
 
 DECAY, SMOOTHING, AVERAGE, WARMUP = 0.02, 0.1, 0.98, 10
@@ -46,14 +48,16 @@ class Budget:
 
 
 class Tuner:
-    """Tunes the trunks of `members`, networks of logits, in place and in turn.
+    """Tunes the trunks of `members` in place and in turn: networks of logits, and graphs.
 
     All layers run as in serving, since a thawed batch norm has no statistics that could be learnt.
     """
 
-    def __init__(self, members: Sequence[keras.Model], budget: Budget, seed: int = 1) -> None:
+    def __init__(
+        self, members: Sequence[keras.Model | GraphNetwork], budget: Budget, seed: int = 1
+    ) -> None:
         self._budget, self._seed = budget, seed
-        self._trunks = [_Trunk(member, budget.rate) for member in members]
+        self._trunks = [_Trunk(member, budget.rate) for member in members if member.variables]
 
     def fit(self, batches: Batches, clock: Callable[[], float] = time.monotonic) -> int:
         """Tune until the budget is spent, and end part of the way; returns the steps of each trunk.
@@ -84,10 +88,15 @@ class _Trunk:
     The branch stays as it is.
     """
 
-    def __init__(self, member: keras.Model, rate: float) -> None:
-        cut = member.get_layer(TRUNK_END).output
-        self._member = member
-        self._variables = keras.Model(member.input, cut).trainable_variables
+    def __init__(self, member: keras.Model | GraphNetwork, rate: float) -> None:
+        self._logits = not isinstance(member, GraphNetwork)
+        self._read: Callable[[tf.Tensor], tf.Tensor]
+        if isinstance(member, GraphNetwork):
+            self._read, self._variables = member, member.variables
+        else:
+            cut = member.get_layer(TRUNK_END).output
+            self._read = partial(member, training=False)
+            self._variables = keras.Model(member.input, cut).trainable_variables
         self._start = [variable.numpy() for variable in self._variables]
         self._averages = [tf.Variable(value) for value in self._start]
         self._optimizer = keras.optimizers.AdamW(rate, weight_decay=DECAY)
@@ -114,8 +123,8 @@ class _Trunk:
             loss = tf.reduce_mean(
                 keras.losses.categorical_crossentropy(
                     wanted,
-                    self._member(looks, training=False),
-                    from_logits=True,
+                    self._read(looks),
+                    from_logits=self._logits,
                     label_smoothing=SMOOTHING,
                 )
             )

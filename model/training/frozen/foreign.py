@@ -208,6 +208,27 @@ def halved(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     return written
 
 
+def whole(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """The graph before it was ``halved``, its kernels as the rounded numbers that they are."""
+    stored = {
+        node.name: list(node.input)
+        for node in graph.node
+        if node.op == "Mul" and all(each.startswith(f"{node.name}/") for each in node.input)
+    }
+    with tf.Graph().as_default() as opened, tf.compat.v1.Session(graph=opened) as session:
+        tf.graph_util.import_graph_def(graph, name="")
+        arrays = session.run({name: f"{name}:0" for name in stored})
+    written = tf.compat.v1.GraphDef(versions=graph.versions)
+    for node in graph.node:
+        if node.name in arrays:
+            with tf.Graph().as_default() as single:
+                tf.constant(arrays[node.name], name=node.name)
+            written.node.extend(single.as_graph_def().node)
+        elif not any(node.name.startswith(f"{name}/") for name in stored):
+            written.node.append(node)
+    return written
+
+
 def _operations(function: Any) -> set[str]:
     """The kinds of operations of a traced function and of all that it calls."""
     definition = function.graph.as_graph_def()

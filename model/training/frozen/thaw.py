@@ -7,6 +7,7 @@ norms in inference mode.
 """
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from model.training.data.labels import ISNULL
 from model.training.errors import DataError
 from model.training.fit import network
 from model.training.frozen.freeze import IMAGE
+from model.training.frozen.graph_network import GraphNetwork
 from model.training.frozen.null_head import has_logits, without
 from model.training.frozen.parity import compare, frozen_answers, network_answers
 
@@ -43,23 +45,29 @@ class _Linear:
     bias: Floats
 
 
-def thaw_bundle(bundle: Bundle) -> list[keras.Model | None]:
-    """The members of a bundle as networks of logits, in order; raises what `thaw` does.
+def thaw_bundle(bundle: Bundle) -> list[keras.Model | GraphNetwork]:
+    """The members of a bundle: networks of logits, or graphs where they are of another build.
 
-    None stands for one that has no logits: it was adopted, and stays as it is.
+    Raises DataError for a bundle without anything to tune.
     """
     manifest = bundle.manifest
     if manifest.input.height != manifest.input.width or ISNULL not in manifest.labels:
         raise DataError(_foreign(bundle.id))
     graphs = [read_graph(bundle, member.graph.path) for member in manifest.members]
-    size = manifest.input.height
-    thawed = [
-        thaw(graph, len(manifest.labels), size, bundle.id) if has_logits(graph) else None
-        for graph in graphs
-    ]
-    if all(member is None for member in thawed):
+    classes, size = len(manifest.labels), manifest.input.height
+    thawed = [_thawed(graph, classes, size, bundle.id) for graph in graphs]
+    if not any(member.variables for member in thawed):
         raise DataError(_foreign(bundle.id))
     return thawed
+
+
+def _thawed(
+    graph: tf.compat.v1.GraphDef, classes: int, size: int, name: str
+) -> keras.Model | GraphNetwork:
+    if has_logits(graph):
+        with suppress(DataError):
+            return thaw(graph, classes, size, name)
+    return GraphNetwork(graph)
 
 
 def thaw(graph: tf.compat.v1.GraphDef, classes: int, size: int, name: str) -> keras.Model:
@@ -97,7 +105,7 @@ def fill(model: keras.Model, graph: tf.compat.v1.GraphDef, name: str) -> None:
 
 
 def _foreign(name: str) -> str:
-    return f"{name} was not trained here: fine-tune it with its own framework and import it again"
+    return f"{name} cannot be tuned: do that with its own framework, and import it again"
 
 
 def read_graph(bundle: Bundle, path: str) -> tf.compat.v1.GraphDef:

@@ -84,9 +84,9 @@ def without_its_last_bias(images: np.ndarray) -> tf.compat.v1.GraphDef:
 
 
 def test_graphs_that_were_not_made_here_are_refused(images: np.ndarray) -> None:
-    with pytest.raises(DataError, match="tiny/1 was not trained here"):
+    with pytest.raises(DataError, match="tiny/1 cannot be tuned"):
         thaw(freeze(pooled(), "fp32"), CLASSES, 32, "tiny/1")
-    with pytest.raises(DataError, match="not trained here"):
+    with pytest.raises(DataError, match="cannot be tuned"):
         thaw(freeze(trained_network(CLASSES, images), "fp32"), CLASSES + 1, 32, "tiny/1")
 
 
@@ -99,7 +99,7 @@ def test_a_graph_that_answers_otherwise_is_refused(images: np.ndarray) -> None:
     scaled.attr["T"].type = tf.float32.as_datatype_enum
     softmax.input[0] = "more"
 
-    with pytest.raises(DataError, match="not trained here"):
+    with pytest.raises(DataError, match="cannot be tuned"):
         thaw(graph, CLASSES, 32, "tiny/1")
 
 
@@ -107,7 +107,7 @@ def test_files_that_hold_no_harmless_graph_are_refused(tmp_path: Path) -> None:
     graph = tf.compat.v1.GraphDef()
     graph.node.add(name="read", op="ReadFile")
 
-    with pytest.raises(DataError, match="not trained here"):
+    with pytest.raises(DataError, match="cannot be tuned"):
         thaw_bundle(bundle(tmp_path, graph))
 
 
@@ -116,5 +116,5 @@ def test_a_bundle_of_other_than_square_images_is_refused(
 ) -> None:
     graph = freeze(trained_network(CLASSES, images), "fp32")
 
-    with pytest.raises(DataError, match="not trained here"):
+    with pytest.raises(DataError, match="cannot be tuned"):
         thaw_bundle(bundle(tmp_path, graph, size=64))
