@@ -11,6 +11,7 @@ from model.engines import Pixels, Probabilities
 
 CANVAS, SMALL = (320, 256), (96, 96)
 PRINT = 120  # as grey is print
+DOUBTFUL = 131  # leans to print, by so much that what is beside it decides
 
 
 class Squares:
@@ -41,6 +42,8 @@ class Squares:
             sides = np.array([x - start, y - top, end - x, low - y])
             printed = int(min(grey[place] for place in square) > PRINT / 2)
             found[row, column, printed] = 0.9
+            if grey[top:low, start:end].max() == DOUBTFUL:
+                found[row, column, 1 - printed] = 0.4
             found[row, column, 2:] = np.log(np.maximum(sides, 0.5) / UNIT)
         return found
 
@@ -88,6 +91,24 @@ def test_print_is_told_apart() -> None:
     assert [one.printed for one in found] == [True]
 
 
+@pytest.mark.parametrize(("grey", "printed"), [(20, False), (100, True)])
+def test_what_is_doubtful_is_as_its_neighbours_on_the_line(grey: int, printed: bool) -> None:
+    looking, *_ = detector()
+    beside, doubtful = [Box(80, 60, 24, 24), Box(144, 60, 24, 24)], Box(112, 60, 24, 24)
+    # Neither what is further off nor what is larger has a voice.
+    others = [Box(116, 132, 24, 24), Box(100, 8, 48, 40)]
+    sheet = picture(256, 320, *beside, grey=grey)
+    for shade, boxes in ((120 - grey, others), (DOUBTFUL, [doubtful])):
+        for x, y, w, h in boxes:
+            sheet.paste((shade,) * 3, (int(x), int(y), int(x + w), int(y + h)))
+
+    found = {round(one.box.x): one.printed for one in looking.find(sheet)}
+    assert found == {
+        **{round(box.x): printed for box in [*beside, doubtful]},
+        **{round(box.x): not printed for box in others},
+    }
+
+
 def test_small_characters_are_looked_at_again_larger_and_no_two_tiles_tell_the_same() -> None:
     squares = [Box(40 + 90 * n, 40 + 80 * row, 24, 24) for row in range(9) for n in range(6)]
     looking, large, _ = detector()
@@ -113,10 +134,10 @@ def test_of_one_character_there_is_one_box() -> None:
     found[10, 10, 0], found[10, 12, 0], found[10, 11, 1] = 0.9, 0.8, 0.7
     found[10, 10:13, 2:] = np.log(20 / UNIT)
 
-    boxes, heats, kinds = peaks(found, 0.5)
+    boxes, heats, leanings = peaks(found, 0.5)
     assert len(boxes) == 2
     assert sorted(heats) == pytest.approx([0.8, 0.9])
-    assert sorted(kinds) == [0, 0]
+    assert (leanings > 0).all()
 
     once = Detector({SMALL: lambda _: found}, 0.5).find(picture(90, 90))
     assert [one.probability for one in once] == pytest.approx([0.9])
@@ -137,9 +158,9 @@ def test_cells_around_a_peak_see_the_box_too_but_of_a_small_character(side: int,
 def test_who_doubts_whether_a_character_is_print_does_not_doubt_that_it_is_one() -> None:
     found = np.zeros((24, 24, 6), np.float32)
     found[10, 10, :2] = 0.5, 0.6
-    _, heats, kinds = peaks(found, 0.5)
+    _, heats, leanings = peaks(found, 0.5)
     assert heats == pytest.approx([0.6])
-    assert kinds.tolist() == [1]
+    assert leanings == pytest.approx([np.log(5 / 6)], rel=0.01)
 
 
 def test_a_blank_sheet_has_nothing() -> None:

@@ -46,12 +46,12 @@ def test_what_is_to_be_said_is_read_out_as_the_boxes_it_was_made_of() -> None:
     said = np.concatenate(
         [made[..., :HEATS], np.log(np.maximum(made[..., HEATS : HEATS + SIDES], 0.5) / 8)], axis=-1
     )
-    found, heats, kinds = peaks(said, 0.99)
+    found, heats, leanings = peaks(said, 0.99)
 
     assert heats == pytest.approx(1)
-    for kind, expected in enumerate((written, printed)):
-        of_kind = sorted(map(tuple, found[kinds == kind]))
-        for box, wanted in zip(of_kind, sorted(map(tuple, expected)), strict=True):
+    for of_kind, expected in ((leanings > 0, written), (leanings < 0, printed)):
+        there = sorted(map(tuple, found[of_kind]))
+        for box, wanted in zip(there, sorted(map(tuple, expected)), strict=True):
             assert box == pytest.approx(wanted, abs=0.01)
 
 
