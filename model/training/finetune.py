@@ -89,7 +89,7 @@ def finetune(
     """Tune the members of a bundle on labelled images, and write the bundle `out`.
 
     The folder `notes` gets the list of the labels that the bundle doubts.
-    Raises DataError for images that cannot be used, for a bundle that was not trained here, and
+    Raises DataError for images that cannot be used, for a bundle without anything to tune, and
     when the images held out are read worse than before; what ``release.packed`` does, too, when a
     golden image is read otherwise. `out` is as it was then.
     """
