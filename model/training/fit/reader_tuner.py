@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from tqdm import tqdm
 
 from model.training.data.augmentation import augment
 from model.training.data.batches import Batches
-from model.training.fit import checkpoint
+from model.training.fit import anneal, checkpoint
 from model.training.frozen.line_reader import LineReader
 from model.training.judge.evaluation import Floats, Images
 
@@ -30,9 +29,7 @@ class Lessons:
 
     def rate_at(self, step: int, steps: int) -> float:
         """The learning rate of a step."""
-        return (
-            self.rate * min(1.0, (step + 1) / _WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
-        )
+        return anneal.rate_at(self.rate, step, _WARMUP, step / steps)
 
 
 class ReaderTuner:
@@ -82,10 +79,7 @@ class ReaderTuner:
                 )
             )
         self._optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        done = tf.cast(self._optimizer.iterations, tf.float32)
-        keep = tf.minimum(_AVERAGE, done / (done + 10.0))
-        for slow, fast in zip(self._averages, variables, strict=True):
-            slow.assign(keep * slow + (1 - keep) * fast)
+        anneal.follow(self._averages, variables, self._optimizer, _AVERAGE)
         return loss
 
     def _restored(self, path: Path) -> int:

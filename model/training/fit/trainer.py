@@ -15,7 +15,7 @@ import tensorflow as tf
 from model.training.data.augmentation import augment, plain
 from model.training.data.batches import Batches
 from model.training.data.dataset import Dataset
-from model.training.fit import checkpoint
+from model.training.fit import anneal, checkpoint
 from model.training.fit.run import STATE, append_history, save_weights
 from model.training.fit.teacher import Teacher
 
@@ -89,7 +89,7 @@ class Plan:
         number, within = self.place(step // per_epoch)
         done = within * per_epoch + step % per_epoch
         share = done / (self.rounds[number].epochs * per_epoch)
-        return self.rate * min(1.0, (done + 1) / self.warmup) * (1 + math.cos(math.pi * share)) / 2
+        return anneal.rate_at(self.rate, done, self.warmup, share)
 
 
 class Trainer:
@@ -216,8 +216,5 @@ class Trainer:
             loss = self._loss(wanted, logits)
         trainable = self.model.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, trainable), trainable, strict=True))
-        done = tf.cast(self._optimizer.iterations, tf.float32)
-        keep = tf.minimum(self.plan.average, done / (done + 10.0))
-        for slow, fast in zip(self.shadow.weights, self.model.weights, strict=True):
-            slow.assign(keep * slow + (1 - keep) * fast)
+        anneal.follow(self.shadow.weights, self.model.weights, self._optimizer, self.plan.average)
         return loss

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from model.training.data.augmentation import augment
 from model.training.data.batches import Batches
+from model.training.fit import anneal
 from model.training.fit.network import TRUNK_END
 from model.training.fit.trainer import NOT_DECAYED
 from model.training.frozen.graph_network import GraphNetwork
@@ -44,7 +45,7 @@ class Budget:
 
     def rate_at(self, step: int, done: float) -> float:
         """The learning rate: up over ten steps, then down to 0 along a cosine."""
-        return self.rate * min(1.0, (step + 1) / WARMUP) * (1 + math.cos(math.pi * done)) / 2
+        return anneal.rate_at(self.rate, step, WARMUP, done)
 
 
 class Tuner:
@@ -130,8 +131,5 @@ class _Trunk:
             )
         gradients = tape.gradient(loss, self._variables)
         self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
-        done = tf.cast(self._optimizer.iterations, tf.float32)
-        keep = tf.minimum(AVERAGE, done / (done + 10.0))
-        for slow, fast in zip(self._averages, self._variables, strict=True):
-            slow.assign(keep * slow + (1 - keep) * fast)
+        anneal.follow(self._averages, self._variables, self._optimizer, AVERAGE)
         return loss
