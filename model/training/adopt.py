@@ -103,6 +103,7 @@ def _taught(
         )
     synthetic = load(teaching.synthetic, labels, size, cache) if teaching.synthetic else None
     mix = Mix(synthetic=_SYNTHETIC)
-    batches = Batches(every, rows, _BATCH, mix, len(labels), 1, synthetic)
+    seed = teaching.lessons.seed
+    batches = Batches(every, rows, _BATCH, mix, len(labels), seed, synthetic)
     steps = ReaderTuner(reader, teaching.lessons).fit(batches, teaching.run)
     return {"images": len(rows), "steps": steps, **asdict(teaching.lessons)}

@@ -166,7 +166,7 @@ def test_a_reader_learns_the_labels_before(characters: str, bundle: Path, tmp_pa
         )
 
     first = taught(8).manifest.provenance["adopted"]["taught"]
-    assert first == {"images": 560, "steps": 32, "epochs": 8, "rate": 0.05}
+    assert first == {"images": 560, "steps": 32, "epochs": 8, "rate": 0.05, "seed": 1}
     (network,) = Ensemble.load(tmp_path / "out", "openvino", 1).networks
     said = [network(np.tile(np.float32(COLOURS[each]), (SIDE, SIDE, 1))) for each in ("日", "月")]
     assert [LABELS[int(told.argmax())] for told in said] == ["月", "日"]

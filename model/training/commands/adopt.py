@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of that training's state, which it goes on from",
     )
     add("--rate", type=float, default=2e-4, help="how fast it learns at the most (default: 2e-4)")
+    add(
+        "--seed",
+        type=int,
+        default=1,
+        help="of the order and looks of what it is shown; with another one it errs otherwise",
+    )
     add("--synthetic", type=Path, help="drawn images for it to learn beside, such as of isnull")
 
 
@@ -45,9 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.epochs > 0:
         if arguments.training is None:
             raise DataError("--epochs needs --run, a folder for the state of the training")
-        teaching = Teaching(
-            Lessons(arguments.epochs, arguments.rate), arguments.training, arguments.synthetic
-        )
+        lessons = Lessons(arguments.epochs, arguments.rate, arguments.seed)
+        teaching = Teaching(lessons, arguments.training, arguments.synthetic)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = adopt(
             arguments.bundle,

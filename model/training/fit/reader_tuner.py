@@ -22,10 +22,14 @@ _SAVE_EVERY = 200
 
 @dataclass(frozen=True)
 class Lessons:
-    """How long and how fast: the rate goes up over 150 steps, then down to 0 along a cosine."""
+    """How long and how fast: the rate goes up over 150 steps, then down to 0 along a cosine.
+
+    ``seed``: of the order and the looks of what is shown; with another one it errs otherwise.
+    """
 
     epochs: int
     rate: float
+    seed: int = 1
 
     def rate_at(self, step: int, steps: int) -> float:
         """The learning rate of a step."""
@@ -35,8 +39,8 @@ class Lessons:
 class ReaderTuner:
     """Tunes all of a reader in place; what remains is the running average of its variables."""
 
-    def __init__(self, reader: LineReader, lessons: Lessons, seed: int = 1) -> None:
-        self._reader, self._lessons, self._seed = reader, lessons, seed
+    def __init__(self, reader: LineReader, lessons: Lessons) -> None:
+        self._reader, self._lessons = reader, lessons
         self._averages = [tf.Variable(variable) for variable in reader.variables]
         self._optimizer = keras.optimizers.AdamW(
             lessons.rate, weight_decay=_DECAY, global_clipnorm=_NORM
@@ -57,7 +61,9 @@ class ReaderTuner:
             while step < steps:
                 batch = batches.at(step)
                 self._optimizer.learning_rate.assign(self._lessons.rate_at(step, steps))
-                loss = self._learn(batch.images, batch.wanted, tf.constant([self._seed, step]))
+                loss = self._learn(
+                    batch.images, batch.wanted, tf.constant([self._lessons.seed, step])
+                )
                 step += 1
                 bar.set_postfix(loss=f"{float(loss):.3f}", refresh=False)
                 bar.update()
