@@ -73,11 +73,14 @@ class Call:
         return b"X-API-Key: %b\r\n" % self.key.encode() if self.key else b""
 
 
+CLOSED = -1
+
+
 @dataclass(slots=True)
 class Copy:
     """One send: how late it left, and what came back how long after it was due.
 
-    Status 0: nothing came, within the limit or before the connection broke.
+    Status 0: nothing came within the limit; ``CLOSED``: the connection was refused or broken.
     """
 
     lag_ms: float
@@ -204,9 +207,11 @@ class _Attempt:
     def _replied(self, reply: Reply | None) -> None:
         took_ms = (self._caller._loop.time() - self._due_s) * 1000
         self._give_up = _nothing  # the connection may be another's by now
-        if reply is None or took_ms > self._caller._patience.limit_ms:
+        if took_ms > self._caller._patience.limit_ms:
             return  # the clock goes on
-        self._copy.status, self._copy.took_ms = reply.status, took_ms
+        self._copy.status, self._copy.took_ms = reply.status if reply else CLOSED, took_ms
+        if reply is None:
+            return  # so it does
         if reply.status in _COME_AGAIN and self._caller._patience.insists:
             if self._caller._patience.heeds and (after := reply.headers.get(b"retry-after")):
                 self._limit.cancel()

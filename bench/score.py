@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from statistics import mean
 
-from bench.caller import Copy, Record
+from bench.caller import CLOSED, Copy, Record
 from bench.quantiles import quantile, quantiles
 
 # Replies that turn a caller away; 4xx about the request itself are not expected in a measurement.
@@ -60,7 +60,7 @@ class Score:
 
     @property
     def statuses(self) -> dict[int, int]:
-        """Copies for each status; 0 is no reply."""
+        """Copies for each status; 0 is no reply, ``CLOSED`` a closed connection."""
         return dict(sorted(Counter(copy.status for copy in self._copies).items()))
 
     @property
@@ -78,8 +78,13 @@ class Score:
         return [copy.took_ms for copy in self._copies if copy.status == HTTPStatus.GATEWAY_TIMEOUT]
 
     @property
+    def closed_ms(self) -> list[float]:
+        """How long it took until a connection was refused, or closed without a reply."""
+        return [copy.took_ms for copy in self._copies if copy.status == CLOSED]
+
+    @property
     def unanswered(self) -> int:
-        """Copies without a reply within the limit."""
+        """Copies that were told nothing within the limit."""
         return self.statuses.get(0, 0)
 
     @property
@@ -108,6 +113,8 @@ class Score:
             "refusal p99 ms": quantile(self.refused_ms, 0.99),
             "told late": len(self.late_ms),
             "late p99 ms": quantile(self.late_ms, 0.99),
+            "closed": len(self.closed_ms),
+            "closed p99 ms": quantile(self.closed_ms, 0.99),
             "no reply": self.unanswered,
             "caller lag p99 ms": self.lag_p99_ms,
         }

@@ -210,7 +210,7 @@ def _row(choice: Choice, outcome: Outcome, score: Score, per_s: float) -> dict[s
         "chosen": None,
         "rate / C": len(score.records) / score.seconds / per_s,
         **{name: columns[name] for name in ("in time %", "members", "p50 ms", "p99 ms")},
-        **{name: columns[name] for name in ("refused", "told late", "no reply")},
+        **{name: columns[name] for name in ("refused", "told late", "closed", "no reply")},
     }
 
 

@@ -25,7 +25,9 @@ from web.lobby import Lobby
 from web.porter import Porter
 from web.problem import Problem, Reply
 from web.problems import OfHttp
+from web.shutter import Shutter, can_reopen
 from web.turnstile import Turnstile
+from workers.contract.clock import steady_clock_ms
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,12 @@ class Door(GeventWorker):
         """What gunicorn starts for each socket that it listens at."""
         stamp_arrivals(listener)
         handle = partial(self.handle, listener)
-        return Porter(listener, handle, spawn, self._turnstile, self._acquaintance)
+        # At further addresses are those who must always get in: probes, and whoever watches.
+        may_shut = listener is self.sockets[0] and can_reopen(listener, self.cfg.address[0])
+        shutter = Shutter(listener, self.cfg.backlog, steady_clock_ms, may_shut=may_shut)
+        # A process may have died while it was shut.
+        shutter.open()
+        return Porter(listener, handle, spawn, self._turnstile, self._acquaintance, shutter)
 
     def handle(
         self, listener: Any, client: socket.socket, addr: Any, received: bytes = b""

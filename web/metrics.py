@@ -86,6 +86,11 @@ class Metrics:
             ("of",),
             registry=own,
         )
+        self._shut_s = Counter(
+            "punctual_shut_seconds_total",
+            "Time in which the kernel refused connections, because refusing took too much.",
+            registry=own,
+        )
         self._registry = own
         self._counted: Collector = own
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -114,6 +119,10 @@ class Metrics:
     def count_refusals(self, algorithm: str | None, status: int, problem: str, count: int) -> str:
         """Account for replies of the door, which nobody has timed; returns as ``observe`` does."""
         return self._answered(algorithm, status, "none", problem, count)
+
+    def count_shut(self, span_ms: int) -> None:
+        """Account for a moment in which nobody gets in, nor is told or counted."""
+        self._shut_s.inc(span_ms / 1000)
 
     def _answered(
         self, algorithm: str | None, status: int, source: str, problem: str, count: int = 1

@@ -1,16 +1,19 @@
 """The porter: takes connections in and, while there is no room, refuses them by the lot.
 
 A greenlet, a socket of gevent's and a question to Redis for each refused call would cost more than
-many an answer. Here a lot of them shares all three.
+many an answer. Here a lot of them shares all three. When that is not enough, it closes the shutter.
 """
 
 from __future__ import annotations
 
 import bisect
 import contextlib
+import errno
 import logging
 import socket
+import time
 from collections import deque
+from collections.abc import Container
 from typing import Any
 
 import gevent
@@ -23,6 +26,7 @@ from web.arrival import receive
 from web.glance import LONGEST_BYTES, Call, Glance
 from web.problem import Problem, Reply
 from web.problems import FrontBusy
+from web.shutter import Shutter
 from web.turnstile import Turnstile
 
 logger = logging.getLogger(__name__)
@@ -33,6 +37,8 @@ _PlainSocket: Any = get_original("socket", "socket")
 _GATHER_S = 0.005
 _LOOKS = 20
 _AT_ONCE = 128
+# Whatever another process has shut is opened after so long.
+_LEFT_SHUT_S = 0.2
 
 _FULL = Reply(FrontBusy(), close=True).to(None)
 
@@ -72,8 +78,10 @@ class Porter(StreamServer):
         spawn: Any,
         turnstile: Turnstile,
         acquaintance: Acquaintance,
+        shutter: Shutter,
     ) -> None:
         super().__init__(listener, handle, spawn=spawn)
+        self._shutter = shutter
         self._turnstile = turnstile
         self._acquaintance = acquaintance
         self._comers: deque[_Comer] = deque()
@@ -84,17 +92,58 @@ class Porter(StreamServer):
         if not self._turnstile.is_shut:
             super()._do_read()
             return
+        self._line_up()
+        if self._comers and not self._sorts:
+            self._sorts = True
+            gevent.spawn(self._sort)
+
+    def do_read(self) -> Any:
+        """One who has come, with its address."""
+        try:
+            return super().do_read()
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._leave_shut()
+            return None
+
+    def close(self) -> None:
+        """Stop taking connections in; those who come after this process find it open."""
+        if self._shutter.is_shut:
+            self._shutter.open()
+        super().close()
+
+    def _line_up(self) -> None:
         family, kind = self.socket.family, self.socket.type
         try:
             for _ in range(_AT_ONCE):
                 fd, address = self.socket._accept()
                 self._comers.append(_Comer(_PlainSocket(family, kind, 0, fileno=fd), address))
-        except OSError:
+        except OSError as error:
             # Nobody more; or no more files, which whoever is let in next finds out.
-            pass
-        if self._comers and not self._sorts:
-            self._sorts = True
-            gevent.spawn(self._sort)
+            if error.errno == errno.EINVAL:
+                self._leave_shut()
+
+    def _leave_shut(self) -> None:
+        """Another process has shut it, and opens it again unless it dies."""
+        self.stop_accepting()
+        self._reopen_in(_LEFT_SHUT_S)
+
+    def _shut(self) -> None:
+        """For as long as what was refused costs; not without a watcher, when nobody is taken in."""
+        if self._watcher is not None and (due_ms := self._shutter.due_ms()):
+            self.stop_accepting()
+            self._shutter.shut()
+            self._turnstile.tell_shut(due_ms)
+            self._reopen_in(due_ms / 1000)
+
+    def _reopen_in(self, seconds: float) -> None:
+        self._timer = self.loop.timer(seconds)
+        self._timer.start(self._reopen)
+
+    def _reopen(self) -> None:
+        self._shutter.open()
+        self._start_accepting_if_started()
 
     def _sort(self) -> None:
         try:
@@ -102,12 +151,25 @@ class Porter(StreamServer):
                 gevent.sleep(_GATHER_S)
                 lot = [self._comers.popleft() for _ in range(min(_AT_ONCE, len(self._comers)))]
                 self._sort_lot(lot)
+                self._shut()
         except Exception:
             logger.exception("unexpected error of the porter")
         finally:
             self._sorts = False
 
     def _sort_lot(self, lot: list[_Comer]) -> None:
+        began_s = time.thread_time()
+        refused, gone = self._look_over(lot)
+        each_s = (time.thread_time() - began_s) / len(lot)
+        for problem, comers in refused.items():
+            known = self._acquaintance.known(list(comers.values()))
+            began_s = time.thread_time()
+            gone += self._refuse_unknown(problem, comers, known)
+            self._shutter.charge(time.thread_time() - began_s)
+        self._shutter.charge(gone * each_s)
+
+    def _look_over(self, lot: list[_Comer]) -> tuple[dict[Problem, dict[_Comer, Call]], int]:
+        """Let in who may come in; whom to refuse unless it is known, and how many have gone."""
         refused: dict[Problem, dict[_Comer, Call]] = {}
         # How long those still wait who were let in, the shortest first.
         let_in: list[int] = []
@@ -134,13 +196,14 @@ class Porter(StreamServer):
                 bisect.insort(let_in, left_ms)
             else:
                 refused.setdefault(problem, {})[comer] = call
-        for problem, comers in refused.items():
-            self._refuse_unknown(problem, comers)
         if given_up:
             self._turnstile.account(FrontBusy(), given_up)
+        return refused, len(given_up)
 
-    def _refuse_unknown(self, problem: Problem, comers: dict[_Comer, Call]) -> None:
-        known = self._acquaintance.known(list(comers.values()))
+    def _refuse_unknown(
+        self, problem: Problem, comers: dict[_Comer, Call], known: Container[Call]
+    ) -> int:
+        """How many were refused; the others are let in."""
         reply = Reply(problem, close=True)
         strangers = []
         for comer, call in comers.items():
@@ -151,6 +214,7 @@ class Porter(StreamServer):
                 strangers.append(comer.glance)
         if strangers:
             self._turnstile.account(problem, strangers)
+        return len(strangers)
 
     def _let_in(self, comer: _Comer) -> None:
         """The door goes on with it, from the first byte."""

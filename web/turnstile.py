@@ -145,6 +145,10 @@ class Turnstile:
             self._learn_pace()
             self._turns.give_back()
 
+    def tell_shut(self, span_ms: int) -> None:
+        """For so long the kernel refuses whoever comes."""
+        self._metrics.count_shut(span_ms)
+
     def _refusal(self, glance: Glance, left_ms: int) -> Refusal | None:
         uuid, passes = None, False
         if self.is_shut:

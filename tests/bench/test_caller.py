@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.caller import Call, Caller, Patience, Record
+from bench.caller import CLOSED, Call, Caller, Patience, Record
 from deploy.ports import free_port
 from tests.bench.scripted import ANSWERED, BROKEN, SILENT, Behaviour, Script, ScriptedServer
 
@@ -126,13 +126,13 @@ def test_who_heeds_comes_again_when_it_is_told_to() -> None:
 def test_a_broken_connection_is_no_reply_and_the_next_copy_leaves_at_the_limit() -> None:
     with ScriptedServer(lambda _body, copy: BROKEN if copy == 1 else Script()) as server:
         (record,), _ = send(server.url, SHORT)
-    assert [copy.status for copy in record.copies] == [0, 200]
+    assert [copy.status for copy in record.copies] == [CLOSED, 200]
     assert record.took_ms >= SHORT.limit_ms
 
 
-def test_where_nobody_listens_every_copy_is_without_reply() -> None:
+def test_where_nobody_listens_every_copy_is_turned_away() -> None:
     (record,), _ = send(f"http://127.0.0.1:{free_port()}", SHORT)
-    assert [copy.status for copy in record.copies] == [0, 0, 0]
+    assert [copy.status for copy in record.copies] == [CLOSED] * 3
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.caller import Call, Copy, Record
+from bench.caller import CLOSED, Call, Copy, Record
 from bench.quantiles import quantile, quantiles
 from bench.score import Score
 
@@ -26,7 +26,7 @@ RECORDS = [
     record((0, 1_000.0), (200, 5.0), answer="德", members=(5, 5)),
     record((503, 2.0)),
     record((504, 990.0), (503, 4.0)),
-    record((0, 0.0), (0, 0.0), (0, 0.0)),
+    record((0, 0.0), (0, 0.0), (CLOSED, 3.0)),
 ]
 
 
@@ -42,10 +42,11 @@ def test_a_uuid_is_answered_by_any_of_its_copies() -> None:
 
 def test_copies_are_counted_by_their_status() -> None:
     score = Score(RECORDS, seconds=2)
-    assert score.statuses == {0: 4, 200: 3, 503: 2, 504: 1}
+    assert score.statuses == {CLOSED: 1, 0: 3, 200: 3, 503: 2, 504: 1}
     assert score.refused_ms == [2.0, 4.0]
     assert score.late_ms == [990.0]
-    assert score.unanswered == 4
+    assert score.unanswered == 3
+    assert score.closed_ms == [3.0]
     assert score.lag_p99_ms == 1.0
 
 

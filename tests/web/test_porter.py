@@ -12,26 +12,35 @@ import pytest
 from gevent.pool import Pool
 from gevent.socket import create_connection
 
+from deploy.ports import free_port
 from web.porter import Porter
 from web.problem import Problem
 from web.problems import LineFull
+from web.shutter import Shutter
 
 
 class World:
     """A porter, and who stands behind it: each connection that was let in, with its first bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_shut: bool = False) -> None:
         self.problem: Problem | None = LineFull(3)
         self.known: set[str] = set()
         self.let_in: list[bytes] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", free_port()))
         self.listener.setblocking(False)
         self.turnstile = Mock(is_shut=True)
         self.turnstile.shut_to = lambda *_: self.problem
         self.turnstile.left_ms.return_value = 900
         acquaintance = Mock(known=lambda calls: {call for call in calls if call.uuid in self.known})
         self.pool = Pool(4)
-        self.porter = Porter(self.listener, self.handle, self.pool, self.turnstile, acquaintance)
+        # By a clock that stands still, so that it opens by the porter's timer alone.
+        self.shutter = Shutter(self.listener, 100, lambda: 0, may_shut=may_shut)
+        self.porter, self.other = (
+            Porter(
+                *(self.listener, self.handle, self.pool, self.turnstile, acquaintance, self.shutter)
+            )
+            for _ in range(2)
+        )
         self.porter.start()
 
     def handle(self, connection: Any, _: Any, received: bytes = b"") -> None:
@@ -55,6 +64,21 @@ class World:
                 reply += more
             return reply
 
+    def is_open(self) -> bool:
+        """Whether the kernel lets somebody connect."""
+        try:
+            create_connection(self.listener.getsockname()).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def wait_until_open(self) -> None:
+        """Until somebody who calls gets a reply."""
+        with gevent.Timeout(5):
+            while not self.is_open():
+                gevent.sleep(0.01)
+        assert b"line-full" in self.call(request())
+
 
 def request(uuid: str = "new", length: int = 0) -> str:
     body = f'{{"esun_uuid": "{uuid}"}}'
@@ -65,6 +89,15 @@ def request(uuid: str = "new", length: int = 0) -> str:
 def world() -> Iterator[World]:
     one = World()
     yield one
+    one.porter.stop(timeout=1)
+    one.listener.close()
+
+
+@pytest.fixture
+def storm() -> Iterator[World]:
+    one = World(may_shut=True)
+    yield one
+    one.other.stop(timeout=1)
     one.porter.stop(timeout=1)
     one.listener.close()
 
@@ -153,3 +186,44 @@ def test_the_patient_of_a_lot_do_not_stand_before_the_hurried(world: World) -> N
     # In the hall together before the porter looks: one lot.
     gevent.joinall([gevent.spawn(world.call, request(str(number))) for number in range(5)])
     assert asked == [(30_000, 0), (30_000, 1), (30_000, 2), (900, 0), (900, 1)]
+
+
+def test_when_refusing_took_too_much_the_kernel_refuses_for_a_while(storm: World) -> None:
+    assert storm.is_open()
+    storm.shutter.charge(1)
+    assert b"line-full" in storm.call(request())
+    assert not storm.is_open()
+    storm.turnstile.tell_shut.assert_called_once_with(100)
+    storm.wait_until_open()
+
+
+def test_who_was_let_in_stays_when_the_shutter_closes(storm: World) -> None:
+    with create_connection(storm.listener.getsockname()) as inside:
+        storm.wait_for(seats=1)
+        storm.shutter.charge(1)
+        assert b"line-full" in storm.call(request())
+        assert not storm.is_open()
+        inside.sendall(b"still here")
+        assert inside.recv(100) == b"let in"
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_what_one_process_shuts_another_one_opens_if_need_be(storm: World, is_busy: bool) -> None:
+    storm.other.start()
+    storm.turnstile.is_shut = is_busy
+    # As by a process that dies before it opens.
+    storm.shutter.shut()
+    gevent.sleep(0)
+    assert not storm.is_open()
+    storm.turnstile.is_shut = True
+    storm.wait_until_open()
+
+
+def test_a_process_that_ends_leaves_it_open(storm: World) -> None:
+    storm.shutter.charge(1)
+    storm.call(request())
+    assert not storm.is_open()
+    kept = storm.listener.dup()
+    storm.porter.close()
+    with create_connection(kept.getsockname()):
+        kept.close()
