@@ -106,11 +106,11 @@ def web(environment: Mapping[str, str]) -> Program:
 
 
 def flower(environment: Mapping[str, str]) -> Program:
-    """Flower, on FLOWER_PORT of this machine."""
+    """Flower, on FLOWER_PORT of this machine, behind those who answer: it reads of each task."""
     return Program(
         "flower",
         (
-            *("celery", "-A", "workers", "flower", "--address=127.0.0.1"),
+            *("nice", "-n", "15", "celery", "-A", "workers", "flower", "--address=127.0.0.1"),
             *(f"--port={environment['FLOWER_PORT']}", "--logging=warning"),
             *("--purge_offline_workers=60", "--max_tasks=10000"),
         ),

@@ -31,7 +31,7 @@ from celery.signals import worker_process_shutdown as worker_process_stop
 from model.bundle import Bundle
 from model.errors import BundleInvalid
 from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
-from workers.celery import take_from
+from workers.celery import app, take_from
 from workers.container import cpu_quota
 from workers.contract.account import filed
 from workers.contract.clock import wall_clock_ms
@@ -44,6 +44,7 @@ from workers.contract.sketches import Sketches
 from workers.control import refuse_what_breaks
 from workers.cores import claim, share
 from workers.desk import Desk, give_back
+from workers.hands import Hand
 from workers.heartbeat import Heartbeat
 from workers.reader import Reader
 from workers.room import NoRoom, turn
@@ -51,6 +52,8 @@ from workers.scheduler import Pace, Scheduler
 from workers.settings import WorkerSettings
 from workers.shadow import ReadingAlong
 from workers.sketcher import Sketcher
+from workers.streak import Streak
+from workers.told import Told
 from workers.traces import Traces
 
 if TYPE_CHECKING:
@@ -73,6 +76,8 @@ class Process:
     """What one worker process holds; there is one instance in each."""
 
     reader: Reader
+    streak: Streak
+    told: Told
     heartbeat: Heartbeat
     traces: Traces
     desk: Desk | None = None
@@ -84,15 +89,18 @@ class Process:
         self.settings: WorkerSettings
         self.processes = 1
         self.pins = True
+        # As Celery calls the parent, and what each of its processes has in hand.
+        self.name = ""
+        self.hands = [Hand()]
         # Shared by the parent and all its processes: how large they are with an ensemble, 0 until
         # one of them has loaded it.
         self.loaded_bytes = multiprocessing.Value("q", 0)
 
     def start(self) -> None:
         """Pin, load, warm, then announce."""
-        settings = self.settings
+        settings, index = self.settings, getattr(current_process(), "index", 0)
         part = share(
-            getattr(current_process(), "index", 0),
+            index,
             self.processes,
             os.sched_getaffinity(0),
             cpu_quota(),
@@ -133,6 +141,9 @@ class Process:
             ReadingAlong(ensemble, Shadow(hasty)),
             self.traces,
         )
+        self.told = Told(app, self.name)
+        self.told.start()
+        self.streak = Streak(self.reader, self.hands[index], self.told, wall_clock_ms)
         if sheet := ensemble.bundle.manifest.sheet:
             self.sketcher = Sketcher(Sketches(hasty), sheet.pages)
         if settings.jobs:
@@ -187,7 +198,8 @@ def _prepare(instance: Any, **_: Any) -> None:
         lambda: process.loaded_bytes.value + settings.task_memory_bytes,
         _give_up,
     )
-    process.processes = instance.concurrency
+    process.processes, process.name = instance.concurrency, instance.hostname
+    process.hands = [Hand() for _ in range(instance.concurrency)]
     process.pins = claim(os.sched_getaffinity(0))
     os.nice(_NICENESS)
 
@@ -221,6 +233,7 @@ def _stop(**_: Any) -> None:
     if process.desk:
         process.desk.feeder.stop()
     process.heartbeat.stop()
+    process.told.stop()
     process.traces.stop()
 
 
@@ -240,9 +253,9 @@ def _abandon(name: str, task_id: str, fields: Any, *, for_good: bool = False) ->
     settings = process.settings
     if name == READ_TASK:
         with patient(settings) as redis:
-            request = filed(fields.get("account", ""), task_id)
-            Line(process.line, redis, settings).abandon(
-                request, fields["ticket"], for_good=for_good
-            )
+            held = filter(None, (hand.within(task_id) for hand in process.hands))
+            own = filed(fields.get("account", ""), task_id), fields["ticket"]
+            request, ticket = next(held, own)
+            Line(process.line, redis, settings).abandon(request, ticket, for_good=for_good)
     elif name == SLICE_TASK:
         give_back(settings, fields["ticket"], for_good=for_good)

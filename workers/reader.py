@@ -13,6 +13,7 @@ from model.errors import ImageUnreadable
 from workers.contract.account import filed
 from workers.contract.clock import Clock
 from workers.contract.line import Line, Permission
+from workers.contract.message import ReadRequest
 from workers.contract.result import Alternative, Outcome, Result, Stop
 from workers.heartbeat import Heartbeat
 from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
@@ -47,6 +48,13 @@ class _Computed(NamedTuple):
     reading: Reading | None
 
 
+class Read(NamedTuple):
+    """``told``: what Flower shows as the task's result; ``following``: what is to be read next."""
+
+    told: Mapping[str, Any]
+    following: ReadRequest | None = None
+
+
 class Reader:
     """One loaded algorithm and its way back to the callers."""
 
@@ -72,17 +80,14 @@ class Reader:
         # When the last message was done with, if another one was waiting by then.
         self._busy_since_ns: int | None = None
 
-    def read(self, uuid: str, ticket: str, trace: str = "", account: str = "") -> Mapping[str, Any]:
+    def read(self, request: ReadRequest, *, goes_on: bool = False) -> Read:
         """Execute a message if the ledger permits it.
 
         An engine that fails is a result too, but one that is not kept: a re-send tries again.
-        ``trace``: the ``traceparent`` of the request, if it is traced. ``account``: whose uuid it
-        is, while there are accounts.
-
-        Returns:
-            What Flower shows as the task's result.
+        ``goes_on``: who calls would read the next one that waits, too.
         """
-        name = filed(account, uuid)
+        uuid, ticket, trace, account = request
+        name, following = filed(account, uuid), None
         asked_ns = time.perf_counter_ns()
         turn = self._line.start(name, ticket, self._pace.least_us, self._pace.byte_ns)
         fetched_us = (time.perf_counter_ns() - asked_ns) / 1000
@@ -93,7 +98,7 @@ class Reader:
                         turn.image, self._scheduler.allowance(turn), fetched_us
                     )
                     result = self._result(computed, turn.waited_ms, trace)
-                    self._line.finish(name, ticket, result)
+                    following = self._line.finish(name, ticket, result, goes_on=goes_on)
                 self._traces.read("read", result)
                 self._learn_overhead(computed, turn.waiting)
                 if computed.outcome is Outcome.ANSWERED and computed.whole:
@@ -111,7 +116,7 @@ class Reader:
                 late_ms, verb = 0, "completed"
             case refusal:
                 self._account(uuid, refusal.value, {})
-                return {"skipped": refusal.value}
+                return Read({"skipped": refusal.value})
         cost = {
             "members": f"{computed.members}/{self._ensemble.size}",
             "compute_ms": computed.took_us // 1000,
@@ -119,7 +124,7 @@ class Reader:
         }
         outcome = verb if computed.outcome is Outcome.ANSWERED else computed.outcome.value
         self._account(uuid, outcome, cost)
-        return {outcome: computed.text, **cost}
+        return Read({outcome: computed.text, **cost}, following)
 
     def read_along(self, ticket: str) -> str:
         """Read what another version has answered; see ``ReadingAlong.read``."""

@@ -8,7 +8,14 @@ from typing import Any
 from workers.bounds import EndWhatIsBeyondBounds
 from workers.celery import app
 from workers.consumer import TakeWhatCanStart
-from workers.contract.message import PROBE_TASK, READ_TASK, SHADOW_TASK, SKETCH_TASK, SLICE_TASK
+from workers.contract.message import (
+    PROBE_TASK,
+    READ_TASK,
+    SHADOW_TASK,
+    SKETCH_TASK,
+    SLICE_TASK,
+    ReadRequest,
+)
 from workers.process import process
 
 app.steps["consumer"].update((TakeWhatCanStart, EndWhatIsBeyondBounds))
@@ -18,7 +25,7 @@ app.steps["consumer"].update((TakeWhatCanStart, EndWhatIsBeyondBounds))
 def read(self: Any, ticket: str, account: str = "", **_: Any) -> Mapping[str, Any]:
     """Read one image. The task's id is the caller's uuid; a newer front may send more fields."""
     trace = self.request.get("traceparent") or ""
-    return process.reader.read(self.request.id, ticket, trace, account)
+    return process.streak.read(ReadRequest(self.request.id, ticket, trace, account))
 
 
 # Without events: a probe a second would drown the callers' tasks in Flower.

@@ -17,6 +17,7 @@ from workers.contract.clock import Deadlines, wall_clock_ms
 from workers.contract.keys import BYTES, CLAIMED, PROMOTED, of
 from workers.contract.ledger import Admission, Ledger, Name, Notice, Room, Verdict
 from workers.contract.line import Line, Permission, Rate
+from workers.contract.message import ReadRequest, enqueue_probe
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
 
@@ -114,9 +115,13 @@ class Desk:
         self.turn = self.line.start(self.uuid, self.ticket, least_ms * 1000, 0)
         return self.turn.permission
 
-    def finish(self, result: Result = RESULT) -> None:
+    def finish(self, result: Result = RESULT, *, goes_on: bool = False) -> ReadRequest | None:
         """The worker of the latest message is done."""
-        self.line.finish(self.uuid, self.ticket, result)
+        return self.line.finish(self.uuid, self.ticket, result, goes_on=goes_on)
+
+    def queued(self) -> list[ReadRequest]:
+        """What Celery would take, and in which order."""
+        return [ReadRequest.parse(each) for each in reversed(self.redis.lrange(INFERENCE, 0, -1))]
 
     @property
     def key(self) -> str:
@@ -360,6 +365,42 @@ def test_the_first_result_stands(desk: Desk) -> None:
     desk.finish()
     desk.finish(second)
     assert desk.result() == RESULT
+
+
+def test_whoever_goes_on_gets_the_next_of_those_that_wait(desk: Desk) -> None:
+    for uuid in (UUID, "second", "third"):
+        desk.arrive(uuid)
+        desk.pass_ms(1)
+    desk.pick_up()
+    (next_one,) = desk.queued()
+    assert next_one.uuid == "second"
+    following = desk.finish(goes_on=True)
+    assert following == next_one
+    # It was taken from the list, and the line moved up.
+    assert [each.uuid for each in desk.queued()] == ["third"]
+    turn = desk.line.start(following.uuid, following.ticket, LEAST_MS * 1000, 0)
+    assert turn.permission is Permission.RUN
+
+
+def test_whoever_does_not_go_on_leaves_the_next_to_others(desk: Desk) -> None:
+    desk.arrive()
+    desk.arrive("second")
+    desk.pick_up()
+    assert desk.finish() is None
+    assert len(desk.queued()) == 1
+
+
+def test_nobody_goes_on_where_nothing_waits_or_something_else_is_next(desk: Desk) -> None:
+    desk.arrive()
+    desk.pick_up()
+    assert desk.finish(goes_on=True) is None
+    desk.arrive("second")
+    enqueue_probe(desk.redis, NAME)
+    desk.arrive("third")
+    desk.pick_up()
+    assert desk.finish(goes_on=True) is None
+    (probe,) = desk.redis.lrange(INFERENCE, 0, -1)
+    assert b"workers.probe" in probe
 
 
 def test_a_failure_frees_the_uuid(desk: Desk) -> None:

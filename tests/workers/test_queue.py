@@ -16,8 +16,11 @@ from workers.contract.keys import VERSION, of
 from workers.contract.message import (
     PROBE_TASK,
     READ_TASK,
+    READS,
     SLICE_TASK,
+    ReadRequest,
     enqueue_probe,
+    enqueue_sketch,
     read_message,
     slice_message,
 )
@@ -106,12 +109,30 @@ def test_a_result_may_say_more_than_is_known_here() -> None:
 
 
 def test_a_message_may_say_more_than_is_known_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, str]] = []
+    told: list[ReadRequest] = []
 
-    class Reader:
-        def read(self, uuid: str, ticket: str, _trace: str, _account: str) -> None:
-            told.append((uuid, ticket))
+    class Streak:
+        def read(self, request: ReadRequest) -> None:
+            told.append(request)
 
-    monkeypatch.setattr(process, "reader", Reader(), raising=False)
+    monkeypatch.setattr(process, "streak", Streak(), raising=False)
     tasks.read.apply(task_id="a-uuid", kwargs={"ticket": "abc123", "a new field": 1}, throw=True)
-    assert told == [("a-uuid", "abc123")]
+    assert told == [ReadRequest("a-uuid", "abc123")]
+
+
+@pytest.mark.parametrize("uuid", ["a-uuid", 'a "quoted" one', "漢字", '"task": "workers.read"'])
+def test_a_process_reads_itself_what_a_message_asks_for(uuid: str) -> None:
+    message = read_message(uuid, "abc123", trace="00-ab-cd-01", account="bank")
+    assert READS in message
+    asked = ReadRequest(uuid, "abc123", "00-ab-cd-01", "bank")
+    assert ReadRequest.parse(message.encode()) == asked
+    assert ReadRequest.parse(read_message(uuid, "abc123").encode()) == (*asked[:2], "", "")
+
+
+def test_no_message_of_another_task_is_taken_for_one(redis: RedisProcess) -> None:
+    enqueue_probe(redis.client, NAME)
+    enqueue_sketch(redis.client, NAME, "abc123")
+    others = [text.decode() for text in redis.client.lrange(INFERENCE, 0, -1)]
+    others.append(slice_message(NAME, "a-job", "abc123"))
+    assert len(others) == 3
+    assert not any(READS in text for text in others)

@@ -14,6 +14,7 @@ from redis import RedisError
 
 from model.ensemble import Alternative, Reading
 from workers.contract.line import Permission, Turn
+from workers.contract.message import ReadRequest
 from workers.contract.result import Alternative as Told
 from workers.contract.result import Outcome, Result, Stop
 from workers.reader import Reader
@@ -22,6 +23,7 @@ from workers.traces import Traces
 
 MEMBERS, NOW_MS = 5, 1_700_000_000_000
 UNTRACED = Traces("")
+REQUEST, NEXT = ReadRequest("a-uuid", "a ticket"), ReadRequest("another", "its ticket")
 
 
 class OneLine:
@@ -41,8 +43,11 @@ class OneLine:
             raise RedisError("Redis is away")
         return 0
 
-    def finish(self, _uuid: str, _ticket: str, result: Result) -> None:
+    def finish(
+        self, _uuid: str, _ticket: str, result: Result, *, goes_on: bool = False
+    ) -> ReadRequest | None:
         self.stored.append(result)
+        return NEXT if goes_on else None
 
 
 def five_members(_: bytes) -> Iterator[Reading]:
@@ -71,7 +76,7 @@ def read(
     along: Any = SimpleNamespace(show=lambda _, *what: line.shown.append(what))
     scheduler = Scheduler(pace, lambda: NOW_MS)
     parts: Any = (line, heartbeat, scheduler, pace, lambda: NOW_MS, along, UNTRACED)
-    return Reader(ensemble, *parts).read("a-uuid", "a ticket")
+    return Reader(ensemble, *parts).read(REQUEST).told
 
 
 def turn(permission: Permission, answer_in_ms: int = 900) -> Turn:
@@ -166,7 +171,7 @@ def test_a_sheet_is_read_as_far_as_its_caller_waits_and_told_what_was_not(
     along: Any = SimpleNamespace(show=lambda *_: None)
     scheduler = Scheduler(pace, lambda: NOW_MS)
     parts: Any = (line, heartbeat, scheduler, pace, lambda: now_ms, along, UNTRACED)
-    Reader(ensemble, *parts).read("a-uuid", "a ticket")
+    assert Reader(ensemble, *parts).read(REQUEST, goes_on=True).following == NEXT
 
     (result,) = line.stored
     assert (result.whole, result.members) == (False, 0)

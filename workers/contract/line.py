@@ -14,6 +14,7 @@ from redis import Redis
 
 from workers.contract import keys
 from workers.contract.clock import Clock, wall_clock_ms
+from workers.contract.message import READS, ReadRequest
 from workers.contract.result import Outcome, Result, Stop
 from workers.contract.scripts import Scripts
 from workers.contract.settings import QueueSettings
@@ -178,7 +179,9 @@ class Line:
         """A worker that still computes extends its lease."""
         self._renew(self.name, self._request(uuid), ticket)
 
-    def finish(self, uuid: str, ticket: str, result: Result) -> None:
+    def finish(
+        self, uuid: str, ticket: str, result: Result, *, goes_on: bool = False
+    ) -> ReadRequest | None:
         """Store a result, late or not, and wake every front that waits for it.
 
         A failure is told and not kept: a re-send tries again. A partial answer asks for one that is
@@ -188,9 +191,13 @@ class Line:
             uuid: of the message that was executed.
             ticket: of that message.
             result: what came of it.
+            goes_on: the process takes the next message itself, if one waits.
+
+        Returns:
+            What that asks for; it is in this process' hands then, as one that Celery has brought.
         """
         keep_for_ms = 0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms
-        self._finish(
+        following = self._finish(
             self.name,
             self._request(uuid),
             ticket,
@@ -200,7 +207,9 @@ class Line:
             int(result.whole),
             self._settings.max_queue,
             int(result.stopped == Stop.EXPRESS),
+            READS if goes_on else "",
         )
+        return ReadRequest.parse(following) if following else None
 
     def abandon(self, uuid: str, ticket: str, *, for_good: bool = False) -> None:
         """A worker died with this request in its hands: the next who asks takes it over.

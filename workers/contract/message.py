@@ -12,7 +12,7 @@ import json
 import os
 import socket
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from redis import Redis
@@ -25,8 +25,33 @@ SHADOW_TASK: Final = "workers.shadow"
 SLICE_TASK: Final = "workers.slice"
 SKETCH_TASK: Final = "workers.sketch"
 
+# What a message of READ_TASK has in it, and one of another task has not: within a uuid there are no
+# quotes that are not escaped.
+READS: Final = f'"task": "{READ_TASK}"'
+
 # They stand for what differs between two messages of one task, and are valid within JSON.
 _ID, _TICKET, _JOB, _TRACE, _ACCOUNT = "<id>", "<ticket>", "<job>", "<trace>", "<account>"
+
+
+class ReadRequest(NamedTuple):
+    """What a message asks for: see ``read_message``."""
+
+    uuid: str
+    ticket: str
+    trace: str = ""
+    account: str = ""
+
+    @classmethod
+    def parse(cls, message: bytes) -> ReadRequest:
+        """Of a message that has READS in it; what else a newer front may say is left out."""
+        envelope = json.loads(message)
+        headers, fields = envelope["headers"], json.loads(envelope["body"])[1]
+        return cls(
+            headers["id"],
+            fields["ticket"],
+            headers.get("traceparent") or "",
+            fields.get("account", ""),
+        )
 
 
 def read_message(uuid: str, ticket: str, trace: str = "", account: str = "") -> str:

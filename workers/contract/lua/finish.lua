@@ -3,7 +3,10 @@
 --
 -- ARGV  4 request  5 ticket  6 result  7 keep_for_ms, 0 to forget at once  8 members that were
 --       asked  9 whether that is all that matter, 1 or 0  10 most messages that are set aside
---       11 whether it was the express member, 1 or 0
+--       11 whether it was the express member, 1 or 0  12 what a message has in it that the process
+--       would take next, empty for none
+--
+-- Returns that message, if it is the next one.
 enter(ARGV[3])
 local request, ticket, text = unpack(ARGV, 4, 6)
 local keep_for_ms, whole = tonumber(ARGV[7]), ARGV[9] == '1'
@@ -61,4 +64,11 @@ end
 -- A failure does not prove that the worker can serve.
 if keep_for_ms > 0 then
   redis.call('SET', COMPLETED, now)
+end
+
+local following = ARGV[12] ~= '' and redis.call('LINDEX', INFERENCE, -1)
+if following and string.find(following, ARGV[12], 1, true) then
+  redis.call('RPOP', INFERENCE)
+  feed()
+  return following
 end
