@@ -37,6 +37,8 @@ _PlainSocket: Any = get_original("socket", "socket")
 _GATHER_S = 0.005
 _LOOKS = 20
 _AT_ONCE = 128
+# While refusing takes too much, no more than these are taken in before the shutter closes.
+_FLOOD = 48
 # Whatever another process has shut is opened after so long.
 _LEFT_SHUT_S = 0.2
 
@@ -96,6 +98,8 @@ class Porter(StreamServer):
         if self._comers and not self._sorts:
             self._sorts = True
             gevent.spawn(self._sort)
+        if len(self._comers) >= _FLOOD and self._shutter.is_strained:
+            self._shut(_LEFT_SHUT_S)
 
     def do_read(self) -> Any:
         """One who has come, with its address."""
@@ -129,20 +133,26 @@ class Porter(StreamServer):
         self.stop_accepting()
         self._reopen_in(_LEFT_SHUT_S)
 
-    def _shut(self) -> None:
-        """For as long as what was refused costs; not without a watcher, when nobody is taken in."""
-        if self._watcher is not None and (due_ms := self._shutter.due_ms()):
+    def _settle(self) -> None:
+        """Be shut for as long as what was refused cost too much, or open."""
+        if due_ms := self._shutter.due_ms():
+            self._shut(due_ms / 1000)
+        elif self._shutter.is_shut:
+            self._reopen()
+
+    def _shut(self, seconds: float) -> None:
+        if self._shutter.is_shut or self._watcher is not None:
             self.stop_accepting()
             self._shutter.shut()
-            self._turnstile.tell_shut(due_ms)
-            self._reopen_in(due_ms / 1000)
+            self._reopen_in(seconds)
+        # Else the front is full, and takes nobody in already.
 
     def _reopen_in(self, seconds: float) -> None:
         self._timer = self.loop.timer(seconds)
         self._timer.start(self._reopen)
 
     def _reopen(self) -> None:
-        self._shutter.open()
+        self._turnstile.tell_shut(self._shutter.open())
         self._start_accepting_if_started()
 
     def _sort(self) -> None:
@@ -151,7 +161,7 @@ class Porter(StreamServer):
                 gevent.sleep(_GATHER_S)
                 lot = [self._comers.popleft() for _ in range(min(_AT_ONCE, len(self._comers)))]
                 self._sort_lot(lot)
-                self._shut()
+                self._settle()
         except Exception:
             logger.exception("unexpected error of the porter")
         finally:

@@ -15,10 +15,12 @@ from typing import Any
 from workers.contract.clock import Clock
 
 # Of a core's time, and so much of it at once before any is made up for.
-_SHARE = 0.04
-_AT_ONCE_MS = 3.0
+_SHARE = 0.025
+_AT_ONCE_MS = 2.5
 # Whoever comes after a storm finds it open.
-_LONGEST_MS = 100
+_LONGEST_MS = 120
+# So long after it was shut more who come are taken for more of the storm.
+_STRAINED_FOR_MS = 500
 
 
 def can_reopen(listener: socket.socket, address: Any) -> bool:
@@ -49,26 +51,36 @@ class Shutter:
         self._may_shut = may_shut
         self._debt_ms, self._settled_ms = 0.0, clock()
         self.is_shut = False
+        self._shut_ms = self._strained_until_ms = 0
 
     def charge(self, cost_s: float) -> None:
         """So much of a core's time went into refusals."""
         self._debt_ms += cost_s * 1000
 
     def due_ms(self) -> int:
-        """For how long to shut it now; 0: it may stay open."""
+        """For how long to shut it now, or leave it shut; 0: it may be open."""
         now_ms = self._clock()
         paid_ms = (now_ms - self._settled_ms) * _SHARE
         self._debt_ms = min(max(0.0, self._debt_ms - paid_ms), _LONGEST_MS * _SHARE)
         self._settled_ms = now_ms
-        is_due = self._may_shut and self._debt_ms >= _AT_ONCE_MS
+        is_due = self._may_shut and (self.is_shut or self._debt_ms >= _AT_ONCE_MS)
         return round(self._debt_ms / _SHARE) if is_due else 0
+
+    @property
+    def is_strained(self) -> bool:
+        """Whether it was shut a moment ago."""
+        return self._clock() < self._strained_until_ms
 
     def shut(self) -> None:
         """Have the kernel refuse who connects, and close on who has not been taken in yet."""
-        self.is_shut = True
-        self._listener.shutdown(socket.SHUT_RD)
+        now_ms = self._clock()
+        if not self.is_shut:
+            self._listener.shutdown(socket.SHUT_RD)
+            self.is_shut, self._shut_ms = True, now_ms
+        self._strained_until_ms = now_ms + _STRAINED_FOR_MS
 
-    def open(self) -> None:
-        """Let callers connect, whichever process has shut it."""
+    def open(self) -> int:
+        """Let callers connect, whichever process has shut it; for how long this one had, in ms."""
         self._listener.listen(self._backlog)
-        self.is_shut = False
+        was_shut, self.is_shut = self.is_shut, False
+        return self._clock() - self._shut_ms if was_shut else 0

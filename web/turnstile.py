@@ -146,7 +146,7 @@ class Turnstile:
             self._turns.give_back()
 
     def tell_shut(self, span_ms: int) -> None:
-        """For so long the kernel refuses whoever comes."""
+        """For so long the kernel has refused whoever came."""
         self._metrics.count_shut(span_ms)
 
     def _refusal(self, glance: Glance, left_ms: int) -> Refusal | None:

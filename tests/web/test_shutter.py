@@ -37,23 +37,40 @@ def test_refusing_has_a_share_of_a_core_and_the_rest_is_made_up_for(
     clock = Hand()
     one = shutter(listener, clock)
     for _ in range(100):
-        one.charge(0.0004)
+        one.charge(0.00025)
         clock.now_ms += 10
         assert one.due_ms() == 0
-    for _ in range(10):
-        one.charge(0.0004)
-    # Four milliseconds of work are a share of a hundred.
-    assert one.due_ms() == pytest.approx(100, abs=1)
+    # Of a hundred milliseconds two and a half may be work.
+    for _ in range(11):
+        one.charge(0.00025)
+    assert one.due_ms() == pytest.approx(110, abs=1)
     clock.now_ms += 60
     assert one.due_ms() == 0
+
+
+def test_once_shut_it_stays_so_until_all_is_made_up_for(listener: socket.socket) -> None:
+    clock = Hand()
+    one = shutter(listener, clock)
+    one.charge(0.0025)
+    assert one.due_ms() == 100
+    one.shut()
+    assert one.is_strained
+    clock.now_ms += 60
+    assert one.due_ms() == 40
+    clock.now_ms += 40
+    assert one.due_ms() == 0
+    assert one.open() == 100
+    assert one.open() == 0
+    clock.now_ms += 500
+    assert not one.is_strained
 
 
 def test_however_much_it_was_whoever_comes_later_is_let_in(listener: socket.socket) -> None:
     clock = Hand()
     one = shutter(listener, clock)
     one.charge(60)
-    assert one.due_ms() == 100
-    clock.now_ms += 100
+    assert one.due_ms() == 120
+    clock.now_ms += 120
     assert one.due_ms() == 0
 
 
