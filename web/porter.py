@@ -91,7 +91,7 @@ class Porter(StreamServer):
 
     def _do_read(self) -> None:
         """The loop says that somebody has come: one is let in, or many are lined up."""
-        if not self._turnstile.is_shut:
+        if not (self._turnstile.is_shut or self._shutter.is_strained):
             super()._do_read()
             return
         self._line_up()

@@ -18,7 +18,7 @@ from workers.contract.clock import Clock
 _SHARE = 0.025
 _AT_ONCE_MS = 2.5
 # Whoever comes after a storm finds it open.
-_LONGEST_MS = 120
+_LONGEST_MS = 200
 # So long after it was shut more who come are taken for more of the storm.
 _STRAINED_FOR_MS = 500
 

@@ -69,8 +69,8 @@ def test_however_much_it_was_whoever_comes_later_is_let_in(listener: socket.sock
     clock = Hand()
     one = shutter(listener, clock)
     one.charge(60)
-    assert one.due_ms() == 120
-    clock.now_ms += 120
+    assert one.due_ms() == 200
+    clock.now_ms += 200
     assert one.due_ms() == 0
 
 
