@@ -28,6 +28,7 @@ from bench.scenarios import (
     burst,
     duplicates,
     evidence,
+    flood,
     large,
     memory,
     panels,
@@ -45,7 +46,7 @@ from model.errors import ModelError
 
 _MODULES = (
     *(steady, storm, burst, duplicates, table, memory, round_trip, large, soak, swap, evidence),
-    *(panels, beside, accounts, uploads),
+    *(panels, beside, accounts, uploads, flood),
 )
 SCENARIOS = {module.__name__.rpartition(".")[2].replace("_", "-"): module for module in _MODULES}
 

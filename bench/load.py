@@ -43,6 +43,7 @@ class Load:
         self.capacity = capacity
         self.random = random.Random(seed)  # noqa: S311
         self.first = pictures.first
+        self.pictures = pictures
         self._pictures = iter(pictures)
         self._arrivals = arrivals
 

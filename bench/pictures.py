@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,11 +67,12 @@ class Pictures:
         return self._pictures[0]
 
     def __iter__(self) -> Iterator[Picture]:
-        number = 0
-        while True:
-            for picture in self._pictures:
-                yield picture.marked(number)
-                number += 1
+        return self.marked(0)
+
+    def marked(self, first: int) -> Iterator[Picture]:
+        """All of them, again and again, with numbers from there on."""
+        for number in itertools.count(first):
+            yield self._pictures[(number - first) % len(self._pictures)].marked(number)
 
     @classmethod
     def varied(cls, folder: Path, count: int, seed: int = 0) -> Pictures:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import multiprocessing
+import shutil
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from bench.scenarios import (
     burst,
     duplicates,
     evidence,
+    flood,
     memory,
     panels,
     soak,
@@ -37,7 +40,7 @@ from bench.scenarios import (
 from model.errors import ImageUnreadable
 from model.image import decode
 from tests.bench.conftest import make_load
-from tests.bench.scripted import Behaviour, Script, ScriptedServer
+from tests.bench.scripted import BROKEN, Behaviour, Script, ScriptedServer
 
 Measure = Callable[..., dict[str, Any]]
 
@@ -106,6 +109,29 @@ def test_storm_ends_without_recovery(measure: Callable[..., Measured]) -> None:
     assert row["refused"] == 10
     assert row["no reply"] == 0
     assert row["full again after s"] is None
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler here: apt install gcc")
+def test_flood(measure: Callable[..., Measured]) -> None:
+    """Given that every fourth copy is answered, and of the others one breaks its connection."""
+    asked: list[str] = []
+
+    def behaviour(body: dict[str, Any], _copy: int) -> Script:
+        decode(base64.b64decode(body["image"]), 32, 32)
+        if "-" in body["esun_uuid"]:  # no calm one
+            asked.append(body["image"])
+        scripts = (Script(), BROKEN, Script(504, {}), Script(503, {}))
+        return scripts[len(asked) % 4]
+
+    (row,) = measure(flood, behaviour, "--rates", "20", "--seconds", "2").rows
+    sent, answered = row["calls"], round(row["answered/s"] * 2)
+    assert len(asked) == sent
+    assert len(set(asked)) == 40
+    assert answered > 40 / 4
+    others = [row[name] for name in ("refused", "told late", "closed")]
+    assert sum(others) + row["no reply"] == sent - answered
+    assert min(others) >= sent // 4 - 1 - row["no reply"]
+    assert row["other"] == 0
 
 
 def test_burst(measure: Callable[..., Measured]) -> None:
