@@ -16,7 +16,8 @@ from workers.contract.logs import JsonLines, LogFormat
 # Before redis is imported with the class of the worker, which patches the rest: too late for ssl.
 monkey.patch_ssl()
 
-bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
+# Of several addresses the first is the callers', see web/shutter.py.
+bind = os.environ.get("WEB_BIND", "127.0.0.1:8000").split(",")
 workers = int(os.environ.get("WEB_PROCESSES", "1"))
 worker_class = "web.door.Door"
 worker_connections = 8_000

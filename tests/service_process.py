@@ -57,7 +57,8 @@ class Service:
             environment["BUNDLE"] = str(bundle if bundle.exists() else bundle_with(bundle))
         self.folder = folder
         self.redis = RedisProcess(folder / "redis")
-        self.port = free_port()
+        # Callers' and, for whom a storm never keeps out, another one.
+        self.port, self.inside = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._app = app
         self._bundle = Path(environment.get("BUNDLE", DEFAULT_BUNDLE))
@@ -66,7 +67,7 @@ class Service:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "STATE": str(folder),
             "REDIS_URL": self.redis.url,
-            "WEB_BIND": f"127.0.0.1:{self.port}",
+            "WEB_BIND": f"127.0.0.1:{self.port},127.0.0.1:{self.inside}",
             # Most tests send one image under many uuids and count how often it was computed.
             "PREDICTION_CACHE": "false",
             # And ask for its answer, however busy the machine is; who is in a hurry says so.

@@ -8,11 +8,12 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.service_process import SAMPLE, SAMPLE_ANSWER, Service, another_image, request_body
 
@@ -172,6 +173,39 @@ def test_a_full_line_turns_away_at_the_door_but_not_who_is_known(door: Service) 
         again = door.post(kept)
         assert again.status_code == 200
         assert again.headers["Punctual-Source"] == "kept"
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    door.wait_until_ready()
+    door.wait_until(lambda: door.post(request_body()).status_code == 200)
+
+
+def is_kept_out(service: Service, callers: ExitStack) -> bool:
+    """Whether the kernel refuses one more caller; if not, it asks and stays."""
+    try:
+        connection = callers.enter_context(connect(service))
+    except ConnectionRefusedError:
+        return True
+    with suppress(ConnectionError):  # it was taken in at the last moment
+        connection.sendall(raw(json.dumps(request_body()).encode()))
+    return False
+
+
+def test_when_refusing_takes_too_much_connections_are_refused_but_not_at_the_second_address(
+    door: Service,
+) -> None:
+    worker = door.worker_processes()[0]
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        door.wait_for("/readyz", 503)
+        with ExitStack() as callers:
+            assert any(is_kept_out(door, callers) for _ in range(5_000))
+        # Whoever watches gets in, and is told for how long nobody else did.
+        inside = f"http://127.0.0.1:{door.inside}"
+        assert requests.get(f"{inside}/livez", timeout=5).status_code == 200
+        door.wait_for("/livez", 200)
+        metrics = requests.get(f"{inside}/metrics", timeout=5).text
+        (seconds,) = re.findall(r"^punctual_shut_seconds_total (\S+)$", metrics, re.MULTILINE)
+        assert float(seconds) > 0
     finally:
         worker.send_signal(signal.SIGCONT)
     door.wait_until_ready()
