@@ -211,7 +211,7 @@ class _Attempt:
             return  # the clock goes on
         self._copy.status, self._copy.took_ms = reply.status if reply else CLOSED, took_ms
         if reply is None:
-            return  # so it does
+            return  # and is what the next copy waits for
         if reply.status in _COME_AGAIN and self._caller._patience.insists:
             if self._caller._patience.heeds and (after := reply.headers.get(b"retry-after")):
                 self._limit.cancel()

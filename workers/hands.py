@@ -33,9 +33,10 @@ class Hand:
 
     def within(self, task_id: str) -> tuple[str, str] | None:
         """The request and ticket in hand, if that is within this task; it is let go of."""
-        if not self._shared.value:
-            return None
-        holder, request, ticket = json.loads(self._shared.value)
+        try:
+            holder, request, ticket = json.loads(self._shared.value)
+        except ValueError:
+            return None  # nothing, or it died in the middle of a note
         if holder != task_id:
             return None
         self._shared.value = b""

@@ -86,6 +86,13 @@ def test_the_longest_names_find_room_in_the_hand() -> None:
     assert hand.within(OWNED.uuid) is None
 
 
+def test_what_was_noted_in_part_is_nothing() -> None:
+    hand = Hand()
+    with hand.holding(OWNED.uuid, OWNED.uuid, OWNED.ticket):
+        hand._shared.value = hand._shared.value[:100]
+        assert hand.within(OWNED.uuid) is None
+
+
 @pytest.mark.parametrize("went_on", [False, True])
 def test_of_a_dead_process_that_is_given_back_which_it_had(
     monkeypatch: pytest.MonkeyPatch, redis: RedisProcess, *, went_on: bool
