@@ -73,6 +73,7 @@ class Call:
         return b"X-API-Key: %b\r\n" % self.key.encode() if self.key else b""
 
 
+# The status of a copy without one.
 CLOSED = -1
 
 

@@ -42,7 +42,6 @@ class Load:
         self.target = target
         self.capacity = capacity
         self.random = random.Random(seed)  # noqa: S311
-        self.first = pictures.first
         self.pictures = pictures
         self._pictures = iter(pictures)
         self._arrivals = arrivals

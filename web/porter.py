@@ -39,7 +39,7 @@ _LOOKS = 20
 _AT_ONCE = 128
 # While refusing takes too much, no more than these are taken in before the shutter closes.
 _FLOOD = 48
-# Whatever another process has shut is opened after so long.
+# What was shut until a lot is seen to, or by another process, is opened after so long by itself.
 _LEFT_SHUT_S = 0.2
 
 _FULL = Reply(FrontBusy(), close=True).to(None)

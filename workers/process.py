@@ -33,12 +33,11 @@ from model.errors import BundleInvalid
 from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
 from workers.celery import app, take_from
 from workers.container import cpu_quota
-from workers.contract.account import filed
 from workers.contract.clock import wall_clock_ms
 from workers.contract.connection import impatient, patient
 from workers.contract.keys import algorithm_of
 from workers.contract.line import Line
-from workers.contract.message import READ_TASK, SLICE_TASK
+from workers.contract.message import READ_TASK, SLICE_TASK, ReadRequest
 from workers.contract.shadow import Shadow
 from workers.contract.sketches import Sketches
 from workers.control import refuse_what_breaks
@@ -254,8 +253,8 @@ def _abandon(name: str, task_id: str, fields: Any, *, for_good: bool = False) ->
     if name == READ_TASK:
         with patient(settings) as redis:
             held = filter(None, (hand.within(task_id) for hand in process.hands))
-            own = filed(fields.get("account", ""), task_id), fields["ticket"]
-            request, ticket = next(held, own)
+            own = ReadRequest(task_id, fields["ticket"], account=fields.get("account", ""))
+            request, ticket = next(held, (own.name, own.ticket))
             Line(process.line, redis, settings).abandon(request, ticket, for_good=for_good)
     elif name == SLICE_TASK:
         give_back(settings, fields["ticket"], for_good=for_good)

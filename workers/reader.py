@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from redis import RedisError
 
 from model.errors import ImageUnreadable
-from workers.contract.account import filed
 from workers.contract.clock import Clock
 from workers.contract.line import Line, Permission
 from workers.contract.message import ReadRequest
@@ -86,8 +85,8 @@ class Reader:
         An engine that fails is a result too, but one that is not kept: a re-send tries again.
         ``goes_on``: who calls would read the next one that waits, too.
         """
-        uuid, ticket, trace, account = request
-        name, following = filed(account, uuid), None
+        uuid, ticket, trace, _ = request
+        name, following = request.name, None
         asked_ns = time.perf_counter_ns()
         turn = self._line.start(name, ticket, self._pace.least_us, self._pace.byte_ns)
         fetched_us = (time.perf_counter_ns() - asked_ns) / 1000

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from workers.contract.account import filed
 from workers.contract.clock import Clock
 from workers.contract.message import ReadRequest
 from workers.hands import Hand
@@ -38,11 +37,10 @@ class Streak:
         return result
 
     def _go_on(self, first: ReadRequest, request: ReadRequest, until_ms: int) -> ReadRequest | None:
-        name = filed(request.account, request.uuid)
         goes_on = self._clock() < until_ms
         try:
             with (
-                self._hand.holding(first.uuid, name, request.ticket),
+                self._hand.holding(first.uuid, request.name, request.ticket),
                 self._told.of(request) as tell,
             ):
                 told, following = self._reader.read(request, goes_on=goes_on)

@@ -72,7 +72,7 @@ def measure(load: Load, options: Namespace) -> Measured:
         free, ample, greedy = _begin(path, options)
         settings = {"ACCOUNTS": str(path)}
         with Punctual(options.bundle, settings, free[0]) as guarded:
-            guarded.wait_until_ready(load.first)
+            guarded.wait_until_ready(load.pictures.first)
             beside = load.at(guarded)
             kept = {
                 "off": _Kept(load, options, [""]),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
+from tests.service.test_anytime import at_once
 from tests.service_process import Service, another_image, request_body
 
 
@@ -48,9 +49,7 @@ def events(service: Service) -> Iterator[list[dict[str, Any]]]:
 
 
 def all_at_once(service: Service, bodies: list[dict[str, Any]]) -> list[int]:
-    with ThreadPoolExecutor(len(bodies)) as callers:
-        replies = callers.map(lambda body: service.post(body, Prefer="wait=30"), bodies)
-        return [reply.status_code for reply in replies]
+    return [reply.status_code for reply in at_once(service, bodies, "wait=30")]
 
 
 def test_all_that_waits_is_read_once_and_flower_hears_of_each(slow: Service) -> None:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from redis import Redis
 
+from workers.contract.account import filed
 from workers.contract.keys import INFERENCE, PARTIAL, SLICES, of
 
 READ_TASK: Final = "workers.read"
@@ -40,6 +41,11 @@ class ReadRequest(NamedTuple):
     ticket: str
     trace: str = ""
     account: str = ""
+
+    @property
+    def name(self) -> str:
+        """The uuid as it is filed, with its account."""
+        return filed(self.account, self.uuid)
 
     @classmethod
     def parse(cls, message: bytes) -> ReadRequest:
