@@ -70,9 +70,11 @@ def main() -> int:
             **service_environment(Path(state), redis, web_port, flower_port),
         }
         with noted(environment), supervised(environment, others) as supervisor:
-            url = f"http://127.0.0.1:{web_port}"
-            if wait_until_ready(url, supervisor):
-                introduce(url, f"http://127.0.0.1:{flower_port}", environment, sample)
+            url, flower_url = f"http://127.0.0.1:{web_port}", f"http://127.0.0.1:{flower_port}"
+            if wait_for(f"{url}/readyz", supervisor):
+                # It starts behind those who answer, and a link that is shown is followed at once.
+                wait_for(f"{flower_url}/healthcheck", supervisor)
+                introduce(url, flower_url, environment, sample)
             status = supervisor.wait()
     return status if status >= 0 else 128 - status
 
@@ -202,17 +204,17 @@ def executable(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def wait_until_ready(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
-    """Poll ``/readyz``; False when the service ended or does not become ready."""
+def wait_for(url: str, supervisor: subprocess.Popen[bytes]) -> bool:
+    """Poll until it is a 200; False when the service ended, or it has not become one in time."""
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until and supervisor.poll() is None:
         try:
-            with BROWSER.open(f"{url}/readyz", timeout=1):
+            with BROWSER.open(url, timeout=1):
                 return True
         except (OSError, http.client.HTTPException):
             time.sleep(0.1)
     if supervisor.poll() is None:
-        print(f"Not ready after {READY_WITHIN_S} s; the log above says why.", file=sys.stderr)
+        print(f"No {url} after {READY_WITHIN_S} s; the log above says why.", file=sys.stderr)
     return False
 
 
