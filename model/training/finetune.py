@@ -13,11 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from model.bundle import Bundle
+from model.training.choices import Storage
 from model.training.data import doubts
 from model.training.data.batches import Batches, Mix
 from model.training.data.dataset import Dataset, load, split
 from model.training.data.labels import ISNULL
-from model.training.errors import DataError
+from model.training.errors import DataError, ExportError
 from model.training.fit.run import Settings
 from model.training.fit.tuner import Budget, Tuner
 from model.training.frozen import null_head
@@ -25,6 +26,7 @@ from model.training.frozen.graph_network import GraphNetwork
 from model.training.frozen.null_head import NullHead
 from model.training.frozen.parity import compare, frozen_answers, in_batches, network_answers
 from model.training.frozen.release import (
+    Frozen,
     engine_agreement,
     freeze_all,
     read_frozen,
@@ -170,7 +172,7 @@ def _renew(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         networks = [member for member in thawed if not isinstance(member, GraphNetwork)]
-        frozen = freeze_all(networks, proof.images, "mixed", folder) if networks else None
+        frozen = _frozen(networks, proof.images, folder) if networks else None
         tuned = iter(frozen.graphs if frozen else ())
         graphs = [
             _written(member, folder / f"graph-{place}.pb", proof.images)
@@ -205,10 +207,28 @@ def _renew(
         )
 
 
+# A look that is hardly read has many images between two answers, and there few bits decide.
+SMALLEST_FIRST: tuple[Storage, Storage] = ("mixed", "fp32")
+
+
+def _frozen(networks: Sequence[keras.Model], images: Images, folder: Path) -> Frozen:
+    """Their files, as small as they may be; raises ExportError."""
+    small, large = SMALLEST_FIRST
+    try:
+        return freeze_all(networks, images, small, folder)
+    except ExportError as error:
+        print(f"{error}, which is done", flush=True)
+        return freeze_all(networks, images, large, folder)
+
+
 def _written(member: GraphNetwork, path: Path, images: Images) -> Path:
-    """Its file, proven to answer as it does; raises ExportError."""
-    graph = member.frozen()
-    parity = compare(in_batches(member, images), frozen_answers(graph, images))
+    """Its file, as small as it may be, proven to answer as it does; raises ExportError."""
+    answers = in_batches(member, images)
+    for storage in SMALLEST_FIRST:
+        graph = member.frozen(storage)
+        parity = compare(answers, frozen_answers(graph, images))
+        if parity.is_proven:
+            break
     parity.prove("a member that was adopted", "tune it for less long")
     write_graph(path, graph)
     return path

@@ -21,6 +21,7 @@ from model.training.errors import DataError
 from model.training.finetune import Wanted, finetune, next_version
 from model.training.fit import network
 from model.training.fit.tuner import Budget
+from model.training.frozen import graph_network, release
 from model.training.frozen.freeze import freeze
 from model.training.frozen.thaw import read_graph
 from model.training.import_ import import_models
@@ -149,12 +150,47 @@ def test_a_member_without_convolutions_stays_as_it_is_and_has_its_vote(
     assert tuned.manifest.provenance["finetuned"][0]["judgement"]["after"] > 0.9
 
 
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few bits are too few: of every kernel nothing is left."""
+
+    def crushed(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+        written = tf.compat.v1.GraphDef()
+        written.CopyFrom(graph)
+        for node in written.node:
+            array = tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+            if array is not None and array.ndim == 4:
+                node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(array * 0))
+        return written
+
+    def frozen(network: keras.Model, storage: str) -> tf.compat.v1.GraphDef:
+        graph = freeze(network, "fp32")
+        return crushed(graph) if storage == "mixed" else graph
+
+    monkeypatch.setattr(graph_network, "halved", crushed)
+    monkeypatch.setattr(release, "freeze", frozen)
+
+
+@pytest.mark.usefixtures("coarse")
+def test_where_few_bits_are_too_few_a_member_keeps_them_all(
+    make: Callable[[str], Bundle], tmp_path: Path
+) -> None:
+    tune(make("X"), paint(tmp_path / "data", 60), tmp_path, Wanted("2", SHORT, 0.4))
+    tuned = Bundle.open(tmp_path / "new").manifest
+    assert tuned.provenance["export"]["storage"] == "fp32"
+    assert tuned.provenance["finetuned"][0]["judgement"]["after"] > 0.9
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras
-@pytest.mark.parametrize("ending", ["softmax", "shares"])
+@pytest.mark.parametrize(
+    ("ending", "fixtures"), [("softmax", []), ("shares", []), ("softmax", ["coarse"])]
+)
 def test_a_network_of_another_build_learns_with_its_convolutions(
-    ending: str, tmp_path: Path
+    ending: str, fixtures: list[str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Given one that was imported and knows nothing; with ``shares`` it has no logits."""
+    for fixture in fixtures:
+        request.getfixturevalue(fixture)
     keras.utils.set_random_seed(3)
     layers = keras.layers
     network = keras.Sequential(

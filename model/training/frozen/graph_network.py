@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from model.training.choices import Storage
 from model.training.frozen.foreign import halved, whole
 from model.training.frozen.freeze import IMAGE, PROBABILITIES
 
@@ -54,12 +55,12 @@ class GraphNetwork:
         )
         return told
 
-    def frozen(self) -> tf.compat.v1.GraphDef:
-        """As a graph of constants again, with kernels of 16 bits."""
+    def frozen(self, storage: Storage) -> tf.compat.v1.GraphDef:
+        """As a graph of constants again, with kernels of 32 bits or, where mixed, of 16."""
         graph = tf.compat.v1.GraphDef()
         graph.CopyFrom(self._graph)
         for node in graph.node:
             if node.name in self._learnt:
                 tensor = tf.make_tensor_proto(self._learnt[node.name].numpy())
                 node.attr["value"].tensor.CopyFrom(tensor)
-        return halved(graph)
+        return halved(graph) if storage == "mixed" else graph

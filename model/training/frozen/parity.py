@@ -29,9 +29,14 @@ class Parity:
     largest_difference: float
     images: int
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether 99.9 % are answered alike."""
+        return self.agreement >= LEAST_AGREEMENT
+
     def prove(self, what: str, advice: str) -> None:
         """Raise ExportError, with the advice, when `what` agrees on less than 99.9 %."""
-        if self.agreement < LEAST_AGREEMENT:
+        if not self.is_proven:
             raise ExportError(
                 f"{what} answers as its network on only {self.agreement:.2%} of {self.images}"
                 f" images; {advice}"
