@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--minutes",
         type=_minutes,
-        default=6.0,
-        help="to tune at most; proving the bundle takes one or two more (default: %(default)g)",
+        default=5.0,
+        help="to tune at most; proving the bundle takes two to five more (default: %(default)g)",
     )
     add(
         "--held-out",
