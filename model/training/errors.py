@@ -17,3 +17,7 @@ class CheckpointError(TrainingError):
 
 class ExportError(TrainingError):
     """A frozen member does not answer as the network that it was made from."""
+
+
+class AnswersDiffer(ExportError):
+    """A frozen graph answers otherwise than its network."""

@@ -2,11 +2,11 @@
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from model.training.data import doubts
 from model.training.data.batches import Batches, Mix
 from model.training.data.dataset import Dataset, load, split
 from model.training.data.labels import ISNULL
-from model.training.errors import DataError, ExportError
+from model.training.errors import AnswersDiffer, DataError
 from model.training.fit.run import Settings
 from model.training.fit.tuner import Budget, Tuner
 from model.training.frozen import null_head
@@ -26,7 +26,6 @@ from model.training.frozen.graph_network import GraphNetwork
 from model.training.frozen.null_head import NullHead
 from model.training.frozen.parity import compare, frozen_answers, in_batches, network_answers
 from model.training.frozen.release import (
-    Frozen,
     engine_agreement,
     freeze_all,
     read_frozen,
@@ -43,6 +42,8 @@ from model.training.judge.predictions import predict
 BATCH, LEAST_HELD, PROOF = 128, 20, 2_000
 # From here on a bundle contradicts a label of a look that it may not read well.
 CONFIDENT = 0.5
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,14 @@ def _renew(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         networks = [member for member in thawed if not isinstance(member, GraphNetwork)]
-        frozen = _frozen(networks, proof.images, folder) if networks else None
+        frozen = (
+            _smallest(lambda storage: freeze_all(networks, proof.images, storage, folder))
+            if networks
+            else None
+        )
         tuned = iter(frozen.graphs if frozen else ())
         graphs = [
-            _written(member, folder / f"graph-{place}.pb", proof.images)
+            _smallest(partial(_written, member, folder / f"graph-{place}.pb", proof.images))
             if isinstance(member, GraphNetwork)
             else next(tuned)
             for place, member in enumerate(thawed)
@@ -207,28 +212,22 @@ def _renew(
         )
 
 
-# A look that is hardly read has many images between two answers, and there few bits decide.
-SMALLEST_FIRST: tuple[Storage, Storage] = ("mixed", "fp32")
+def _smallest(frozen: Callable[[Storage], Kept]) -> Kept:
+    """What comes of few bits, or of all where those are too few; raises ExportError.
 
-
-def _frozen(networks: Sequence[keras.Model], images: Images, folder: Path) -> Frozen:
-    """Their files, as small as they may be; raises ExportError."""
-    small, large = SMALLEST_FIRST
+    A look that is hardly read has many images between two answers, and there few bits decide.
+    """
     try:
-        return freeze_all(networks, images, small, folder)
-    except ExportError as error:
-        print(f"{error}, which is done", flush=True)
-        return freeze_all(networks, images, large, folder)
+        return frozen("mixed")
+    except AnswersDiffer as error:
+        print(f"Kept in 32 bits: {error}", flush=True)
+        return frozen("fp32")
 
 
-def _written(member: GraphNetwork, path: Path, images: Images) -> Path:
-    """Its file, as small as it may be, proven to answer as it does; raises ExportError."""
-    answers = in_batches(member, images)
-    for storage in SMALLEST_FIRST:
-        graph = member.frozen(storage)
-        parity = compare(answers, frozen_answers(graph, images))
-        if parity.is_proven:
-            break
+def _written(member: GraphNetwork, path: Path, images: Images, storage: Storage) -> Path:
+    """Its file, proven to answer as it does; raises ExportError."""
+    graph = member.frozen(storage)
+    parity = compare(in_batches(member, images), frozen_answers(graph, images))
     parity.prove("a member that was adopted", "tune it for less long")
     write_graph(path, graph)
     return path

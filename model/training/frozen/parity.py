@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from model.training.errors import ExportError
+from model.training.errors import AnswersDiffer
 from model.training.frozen.freeze import IMAGE, PROBABILITIES
 
 LEAST_AGREEMENT = 0.999
@@ -29,15 +29,10 @@ class Parity:
     largest_difference: float
     images: int
 
-    @property
-    def is_proven(self) -> bool:
-        """Whether 99.9 % are answered alike."""
-        return self.agreement >= LEAST_AGREEMENT
-
     def prove(self, what: str, advice: str) -> None:
-        """Raise ExportError, with the advice, when `what` agrees on less than 99.9 %."""
-        if not self.is_proven:
-            raise ExportError(
+        """Raise AnswersDiffer, with the advice, when `what` agrees on less than 99.9 %."""
+        if self.agreement < LEAST_AGREEMENT:
+            raise AnswersDiffer(
                 f"{what} answers as its network on only {self.agreement:.2%} of {self.images}"
                 f" images; {advice}"
             )
