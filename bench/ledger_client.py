@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 import uuid
@@ -17,6 +16,7 @@ from workers.contract.clock import Deadlines, wall_clock_ms
 from workers.contract.connection import patient
 from workers.contract.ledger import Ledger, Name
 from workers.contract.line import Line, Permission, Rate
+from workers.contract.message import ReadRequest
 from workers.contract.readiness import Readiness
 from workers.contract.result import Alternative, Outcome, Result, Stop
 
@@ -118,10 +118,10 @@ class Client:
         taken: Any = self._redis.brpop(self._queues, _WAIT_S)
         if taken is None:
             raise BenchError("a message did not come")
-        message = json.loads(taken[1])
-        name, ticket = message["headers"]["id"], json.loads(message["body"])[1]["ticket"]
-        if self._line.start(name, ticket, 0, 0).permission is Permission.RUN:
-            self._line.finish(name, ticket, _ANSWERED)
+        request = ReadRequest.parse(taken[1])
+        (turn,) = self._line.start([request], 0, 0)
+        if turn.permission is Permission.RUN:
+            self._line.finish([(request, _ANSWERED)])
 
     def _hear(self) -> None:
         """The front is told of the answer."""

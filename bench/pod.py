@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from redis import Redis
 from bench.timeline import Timeline
 from workers.contract import keys
 from workers.contract.line import Line, Permission, Turn
+from workers.contract.message import ReadRequest
 from workers.contract.result import Outcome, Result
-from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
+from workers.pace import Pace
+from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Scheduler
 
 _SPREAD = 0.1
 
@@ -30,8 +31,7 @@ class Ensemble(NamedTuple):
 class _Work:
     """A message in hands; without another allowance, while nobody waits."""
 
-    name: str
-    ticket: str
+    request: ReadRequest
     began_ms: float
     turn: Turn
     members: int = 0
@@ -96,16 +96,15 @@ class Pod:
         for queue in self._queues:
             text: Any = self._redis.rpop(queue)
             if text is not None:
-                self._start(json.loads(text))
+                self._start(ReadRequest.parse(text))
                 return
 
-    def _start(self, message: dict[str, Any]) -> None:
-        name, ticket = message["headers"]["id"], json.loads(message["body"])[1]["ticket"]
+    def _start(self, request: ReadRequest) -> None:
         self._busy = True
-        turn = self._line.start(name, ticket, self._pace.least_us, self._pace.byte_ns)
-        work = _Work(name, ticket, self._timeline.now_ms, turn)
+        (turn,) = self._line.start([request], self._pace.least_us(1), self._pace.byte_ns)
+        work = _Work(request, self._timeline.now_ms, turn)
         if turn.permission is Permission.RUN:
-            work.allowance = self._scheduler.allowance(turn)
+            work.allowance = self._scheduler.allowance([turn])
         if turn.permission in (Permission.RUN, Permission.COMPLETE):
             self._ask(work)
         else:
@@ -141,8 +140,8 @@ class Pod:
             compute_us=round((now_ms - work.began_ms) * 1000),
             finished_s=round(now_ms / 1000),
         )
-        self._line.finish(work.name, work.ticket, result)
-        self._told(work.name, result)
+        self._line.finish([(work.request, result)])
+        self._told(work.request.uuid, result)
         self._free(work)
 
     def _free(self, work: _Work) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from model.bunch import Bunch
 from model.bundle import Bundle
 from model.engines.cache import Cache
 from model.engines.speed import chosen
@@ -31,6 +32,10 @@ class Algorithm(Protocol):
     @property
     def express(self) -> Express | None:
         """The express member, if there is one."""
+
+    @property
+    def bunch(self) -> Bunch | None:
+        """What reads several images at once, where that saves time."""
 
     def check(self, golden: Golden) -> None:
         """Read one of the bundle's golden images; BundleInvalid if it reads differently."""
@@ -65,6 +70,7 @@ def load(folder: Path, engine_name: str, threads: int, cache: Cache | None = Non
     if bundle.manifest.sheet is None:
         ensemble = Ensemble.load(folder, engine_name, threads, cache)
         ensemble.express = Express.load(ensemble, engine_name, threads, cache)
+        ensemble.bunch = Bunch.load(ensemble, engine_name, threads, cache)
         return ensemble
     # It draws in what opens PDFs, which readers of characters do without.
     from model.sheet import SheetReader

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from model.bunch import Bunch
 from model.bundle import Bundle
 from model.engines import Engine, Network, Pixels, Probabilities, blank, engine
 from model.engines.cache import Cache
@@ -64,8 +65,9 @@ class Reading:
 class Ensemble:
     """Loaded members and the rules by which they answer together."""
 
-    # Who serves callers loads it: ``model.algorithm``.
+    # Who serves callers loads them: ``model.algorithm``.
     express: Express | None = None
+    bunch: Bunch | None = None
 
     def __init__(self, bundle: Bundle, networks: Sequence[Network]) -> None:
         self.bundle = bundle
@@ -129,17 +131,18 @@ class Ensemble:
             ImageUnreadable: see ``model.image.decode``.
             EngineFailed: no probabilities came out; raised while asking.
         """
-        return self._ask(self.pixels(image))
+        return self.ask(self.pixels(image))
 
     def pixels(self, image: bytes) -> Pixels:
         """One image file as the members see it; raises ImageUnreadable."""
         size = self.bundle.manifest.input
         return decode(image, size.height, size.width).astype(np.float32)
 
-    def _ask(self, pixels: Pixels) -> Iterator[Reading]:
+    def ask(self, pixels: Pixels, first: Probabilities | None = None) -> Iterator[Reading]:
+        """Ask member after member. ``first``: what the first one says, where that is known."""
         total: Probabilities = np.zeros(len(self.bundle.manifest.labels), np.float32)
         for members, network in enumerate(self.networks, 1):
-            total = total + network(pixels)
+            total = total + (network(pixels) if first is None or members > 1 else first)
             yield self.reading(total, members)
 
     def reading(self, total: Probabilities, members: int) -> Reading:

@@ -38,6 +38,7 @@ class SheetReader:
 
     # What a sheet costs is finding its characters, and many of them.
     express = None
+    bunch = None
 
     def __init__(
         self,

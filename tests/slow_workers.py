@@ -2,9 +2,10 @@
 
 SLOW_READ_MS, SLOW_MEMBER_MS and SLOW_LOAD_MS are milliseconds added to each reading, to each member
 of one and to the loading, so that a test has time to do something in the middle. EXPRESS_MS makes
-an express member that takes so long and answers as the first does. READ_FAULT makes
-the engine ``raise`` on every image that is not golden, or the process ``die``, ``hang`` for ten
-minutes, or ``grow`` by a gigabyte. FREE_BYTES is a file that says how much memory is free.
+an express member that takes so long and answers as the first does, BUNCH_MS a bunch that takes so
+long for each of its images; without them there is none. READ_FAULT makes the engine ``raise`` on
+every image that is not golden, or the process ``die``, ``hang`` for ten minutes, or ``grow`` by a
+gigabyte. FREE_BYTES is a file that says how much memory is free.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from model.bunch import Bunch
+from model.engines import Pixels, Probabilities
 from model.ensemble import Ensemble, Reading
 from model.express import Express
 from workers import room
@@ -69,6 +74,19 @@ def _express(ensemble: Ensemble, *_: Any) -> Express | None:
     return Express(readings, took_ms * 1000)
 
 
+def _bunch(ensemble: Ensemble, *_: Any) -> Bunch | None:
+    if "BUNCH_MS" not in os.environ:
+        return None
+    took_ms = int(os.environ["BUNCH_MS"])
+
+    def network(several: Pixels) -> Probabilities:
+        time.sleep(took_ms * len(several) / 1000)
+        return np.stack([ensemble.networks[0](pixels) for pixels in several])
+
+    return Bunch(ensemble, network, took_ms * 1000)
+
+
+Bunch.load = _bunch  # type: ignore[assignment, method-assign]
 Express.load = _express  # type: ignore[assignment, method-assign]
 Ensemble.readings = _slow_readings  # type: ignore[method-assign]
 Ensemble.load = _slow_load  # type: ignore[assignment, method-assign]

@@ -1,19 +1,21 @@
 """Hands: what a worker's processes have in hand, for their parent to see when one has died.
 
 Celery tells the parent which task a process had. While a process reads one message after another by
-itself, that is the first of them.
+itself, that is the first of them; it may have several in hand at once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
-# Two names of 128 characters and an account's, in UTF-8 and with escapes.
-_BYTES = 4_096
+from workers.contract.message import ReadRequest
+
+# Of a bunch, and of the task: names of 128 characters and an account's, in UTF-8 and with escapes.
+_BYTES = 16_384
 
 
 class Hand:
@@ -23,21 +25,21 @@ class Hand:
         self._shared: Any = RawArray("c", _BYTES)
 
     @contextmanager
-    def holding(self, task_id: str, request: str, ticket: str) -> Iterator[None]:
-        """Have this request in hand for the length of the block, within a task of Celery's."""
-        self._shared.value = json.dumps((task_id, request, ticket), ensure_ascii=False).encode()
+    def holding(self, task_id: str, requests: Sequence[ReadRequest]) -> Iterator[None]:
+        """Have these in hand for the length of the block, within a task of Celery's."""
+        self._shared.value = json.dumps((task_id, requests), ensure_ascii=False).encode()
         try:
             yield
         finally:
             self._shared.value = b""
 
-    def within(self, task_id: str) -> tuple[str, str] | None:
-        """The request and ticket in hand, if that is within this task; it is let go of."""
+    def within(self, task_id: str) -> list[ReadRequest]:
+        """The requests in hand, if that is within this task; they are let go of."""
         try:
-            holder, request, ticket = json.loads(self._shared.value)
+            holder, requests = json.loads(self._shared.value)
         except ValueError:
-            return None  # nothing, or it died in the middle of a note
+            return []  # nothing, or it died in the middle of a note
         if holder != task_id:
-            return None
+            return []
         self._shared.value = b""
-        return request, ticket
+        return [ReadRequest(*each) for each in requests]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from redis import RedisError
@@ -13,8 +13,9 @@ from redis import RedisError
 from workers.bounds import resident_bytes
 from workers.contract.clock import Clock
 from workers.contract.line import Line
+from workers.contract.message import ReadRequest
 from workers.contract.shadow import Assignment
-from workers.scheduler import Pace
+from workers.pace import Pace
 from workers.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Heartbeat:
         # Three beats may be lost before the lease is.
         self._period_s = settings.lease_ms / 4 / 1000
         self._takes_default = not settings.algorithm
-        self._held: tuple[str, str] | None = None
+        self._held: Sequence[ReadRequest] = ()
         self._task_limit_ms = settings.task_limit_ms
         self._clock = clock
         self._moved_ms = clock()
@@ -63,14 +64,14 @@ class Heartbeat:
             logger.warning("Redis is away: this worker's last beat will run out by itself")
 
     @contextmanager
-    def holding(self, uuid: str, ticket: str) -> Iterator[None]:
-        """Renew the lease of one image for the length of the block."""
+    def holding(self, requests: Sequence[ReadRequest]) -> Iterator[None]:
+        """Renew the leases of these for the length of the block."""
         self.moved()
-        self._held = (uuid, ticket)
+        self._held = requests
         try:
             yield
         finally:
-            self._held = None
+            self._held = ()
             self.moved()
 
     def _run(self) -> None:
@@ -96,7 +97,7 @@ class Heartbeat:
                 resident_bytes=resident_bytes(os.getpid()),
                 digest=self._digest,
             )
-            if held := self._held:
-                self._line.renew(*held)
+            for request in self._held:
+                self._line.renew(request.name, request.ticket)
         except RedisError as error:
             logger.warning("Redis is away, no heartbeat: %s", error)

@@ -13,8 +13,9 @@ import signal
 import socket
 import sys
 import time
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from billiard import current_process
 from celery.concurrency.prefork import TaskPool as PreforkPool
@@ -45,18 +46,16 @@ from workers.cores import claim, share
 from workers.desk import Desk, give_back
 from workers.hands import Hand
 from workers.heartbeat import Heartbeat
+from workers.pace import Pace
 from workers.reader import Reader
 from workers.room import NoRoom, turn
-from workers.scheduler import Pace, Scheduler
+from workers.scheduler import Scheduler
 from workers.settings import WorkerSettings
 from workers.shadow import ReadingAlong
 from workers.sketcher import Sketcher
 from workers.streak import Streak
 from workers.told import Told
 from workers.traces import Traces
-
-if TYPE_CHECKING:
-    from model.algorithm import Algorithm
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +118,7 @@ class Process:
         worker = f"{socket.gethostname()}:{os.getpid()}"
         # A beat is worth nothing later: it does not wait for a Redis that is away.
         hasty = impatient(settings, settings.redis_timeout_ms)
-        pace = Pace(_member_us(ensemble), ensemble.express.took_us if ensemble.express else None)
+        pace = Pace.of(ensemble)
         self.heartbeat = Heartbeat(
             worker,
             Line(self.line, hasty, settings),
@@ -156,14 +155,6 @@ class Process:
             ensemble.size,
             sorted(part.cores) or f"any {part.threads}",
         )
-
-
-def _member_us(ensemble: Algorithm) -> int:
-    """What one member costs at first, from one more golden image; the largest sheet is the last."""
-    began_ns = time.perf_counter_ns()
-    ensemble.check(ensemble.bundle.manifest.golden[-1])
-    members = 1 if ensemble.bundle.manifest.sheet else ensemble.size
-    return (time.perf_counter_ns() - began_ns) // 1000 // members
 
 
 process = Process()
@@ -252,9 +243,11 @@ def _abandon(name: str, task_id: str, fields: Any, *, for_good: bool = False) ->
     settings = process.settings
     if name == READ_TASK:
         with patient(settings) as redis:
-            held = filter(None, (hand.within(task_id) for hand in process.hands))
+            held = list(chain.from_iterable(hand.within(task_id) for hand in process.hands))
             own = ReadRequest(task_id, fields["ticket"], account=fields.get("account", ""))
-            request, ticket = next(held, (own.name, own.ticket))
-            Line(process.line, redis, settings).abandon(request, ticket, for_good=for_good)
+            line = Line(process.line, redis, settings)
+            for request in held or [own]:
+                # Of several it is not known which one was too much.
+                line.abandon(request.name, request.ticket, for_good=for_good and len(held) <= 1)
     elif name == SLICE_TASK:
         give_back(settings, fields["ticket"], for_good=for_good)

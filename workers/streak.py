@@ -1,14 +1,16 @@
 """The streak: while messages wait, a process reads one after another without its parent between.
 
 What Celery's parent does for a message, and the way through it, take a fifth of what an image
-costs. So under load a process that has stored a result takes the next message in the same step.
-After a while it returns to its parent nevertheless, who may have other things for it.
+costs. So under load a process that has stored a result takes the next message in the same step, or
+several, to be read together, where as many wait for every process. After a while it returns to its
+parent nevertheless, who may have other things for it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from workers.contract.clock import Clock
@@ -31,22 +33,23 @@ class Streak:
     def read(self, first: ReadRequest) -> Mapping[str, Any]:
         """Read what Celery has brought, and what waits behind it; what came of the first."""
         until_ms = self._clock() + _LONGEST_MS
-        result, following = self._reader.read(first, goes_on=True)
-        while following is not None:
+        (result,), following = self._reader.read([first], goes_on=True)
+        while following:
             following = self._go_on(first, following, until_ms)
         return result
 
-    def _go_on(self, first: ReadRequest, request: ReadRequest, until_ms: int) -> ReadRequest | None:
+    def _go_on(
+        self, first: ReadRequest, requests: Sequence[ReadRequest], until_ms: int
+    ) -> Sequence[ReadRequest]:
         goes_on = self._clock() < until_ms
         try:
-            with (
-                self._hand.holding(first.uuid, request.name, request.ticket),
-                self._told.of(request) as tell,
-            ):
-                told, following = self._reader.read(request, goes_on=goes_on)
-                tell(told)
+            with self._hand.holding(first.uuid, requests), ExitStack() as all_told:
+                tells = [all_told.enter_context(self._told.of(each)) for each in requests]
+                results, following = self._reader.read(requests, goes_on=goes_on)
+                for tell, result in zip(tells, results, strict=True):
+                    tell(result)
                 return following
         except Exception:
-            # As Celery would, of a task that it has brought.
-            logger.exception("uuid=%s: reading failed", request.uuid)
-            return None
+            # As Celery would, of tasks that it has brought.
+            logger.exception("uuids=%s: reading failed", [each.uuid for each in requests])
+            return ()

@@ -33,13 +33,15 @@ Probabilities = npt.NDArray[np.float32]
 
 
 class Port(NamedTuple):
-    """What is wanted of a graph: the name of its output, and the size of pictures.
+    """What is wanted of a graph: the name of its output, and the size and number of pictures.
 
     ``size``: height and width in pixels, of a graph that takes any; None for the graph's own.
+    ``images``: so many at a time.
     """
 
     output: str = "probabilities"
     size: tuple[int, int] | None = None
+    images: int = 1
 
 
 MEMBER = Port()
@@ -56,7 +58,8 @@ class Network(Protocol):
     def __call__(self, pixels: Pixels) -> Probabilities:
         """float32 (height, width, 3), RGB 0-255, to float32 (classes,) that sum to 1.
 
-        That of a detector gives what ``model.detection`` says.
+        That of a detector gives what ``model.detection`` says. One of several images at once has
+        an axis for them, the first, on either side.
         """
 
 

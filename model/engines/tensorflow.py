@@ -58,12 +58,12 @@ def load(
 
     size = function.inputs[0].shape if port.size is None else (None, *port.size, 3)
 
-    def network(pixels: Pixels) -> Probabilities:
-        image = tf.ensure_shape(pixels[None], size)  # TensorFlow itself takes any
-        probabilities: Probabilities = function(image).numpy()[0]
+    def several(pixels: Pixels) -> Probabilities:
+        images = tf.ensure_shape(pixels, size)  # TensorFlow itself takes any
+        probabilities: Probabilities = function(images).numpy()
         return probabilities
 
-    return network
+    return several if port.images > 1 else lambda pixels: several(pixels[None])[0]
 
 
 def _use(threads: int) -> None:

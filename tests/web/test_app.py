@@ -23,10 +23,9 @@ from web import listener, overview
 from web.app import create_app
 from web.settings import WebSettings
 from workers.contract import keys
-from workers.contract.account import filed
 from workers.contract.card import Card
 from workers.contract.line import Line, Permission, Rate, Turn
-from workers.contract.message import PROBE_TASK
+from workers.contract.message import READS, ReadRequest
 from workers.contract.published import PublishedCards
 from workers.contract.readiness import Readiness
 from workers.contract.result import Alternative, Outcome, Result
@@ -116,21 +115,19 @@ class World:
         """Wait for a message, and ask for permission."""
         while True:
             _, text = self.memory.client.brpop([keys.of(RESULT.bundle, keys.INFERENCE)], timeout=10)
-            message = json.loads(text)
-            if message["headers"]["task"] != PROBE_TASK:
+            if READS.encode() in text:
                 break
             # A slow machine idles for longer than a front lets it.
             self._line.probed()
-        fields = json.loads(message["body"])[1]
-        self.ticket = fields["ticket"]
-        self.uuid = filed(fields.get("account", ""), message["headers"]["id"])
-        return self._line.start(self.uuid, self.ticket, 0, 0)
+        self.request = ReadRequest.parse(text)
+        (turn,) = self._line.start([self.request], 0, 0)
+        return turn
 
     def finish(self, result: Result = RESULT) -> None:
-        self._line.finish(self.uuid, self.ticket, result)
+        self._line.finish([(self.request, result)])
 
     def die(self, *, for_good: bool = False) -> None:
-        self._line.abandon(self.uuid, self.ticket, for_good=for_good)
+        self._line.abandon(self.request.name, self.request.ticket, for_good=for_good)
 
     def answer(self, call: Future[TestResponse], result: Result = RESULT) -> TestResponse:
         """What a caller gets when the worker does its part."""
@@ -143,7 +140,7 @@ class World:
 
     def fronts(self) -> set[str]:
         """That wait for the image which the worker has."""
-        entry = self.memory.client.get(keys.request(ALGORITHM, self.uuid))
+        entry = self.memory.client.get(keys.request(ALGORITHM, self.request.name))
         return set(self.memory.client.hget(entry, "fronts").decode().split())
 
 

@@ -7,9 +7,10 @@ import pytest
 from tests.conftest import AnyRedis
 from workers.contract import keys
 from workers.contract.line import Line
+from workers.contract.message import ReadRequest
 from workers.contract.readiness import Readiness
 from workers.heartbeat import Heartbeat
-from workers.scheduler import Pace
+from workers.pace import Pace
 from workers.settings import WorkerSettings
 
 LIMIT_MS, NAME = 10_000, "bundle/1"
@@ -62,7 +63,7 @@ def test_a_process_that_ends_tasks_while_others_wait_lives(beating: Beating) -> 
 
 
 def test_a_process_that_hangs_does_not_live(beating: Beating) -> None:
-    with beating.heart.holding("punctual:image:any", 1):
+    with beating.heart.holding([ReadRequest("a-uuid", "a ticket")]):
         assert beating.lives_after(LIMIT_MS)
         assert not beating.lives_after(2_000)
     assert beating.lives_after(1_000)

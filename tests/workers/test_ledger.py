@@ -16,7 +16,7 @@ from workers.contract import keys
 from workers.contract.clock import Deadlines, wall_clock_ms
 from workers.contract.keys import BYTES, CLAIMED, PROMOTED, of
 from workers.contract.ledger import Admission, Ledger, Name, Notice, Room, Verdict
-from workers.contract.line import Line, Permission, Rate
+from workers.contract.line import Line, Permission, Rate, Turn
 from workers.contract.message import ReadRequest, enqueue_probe
 from workers.contract.result import Outcome, Result
 from workers.contract.settings import QueueSettings
@@ -112,12 +112,20 @@ class Desk:
         assert message["properties"]["delivery_info"]["routing_key"] == INFERENCE
         self.uuid = message["headers"]["id"]
         self.ticket = json.loads(message["body"])[1]["ticket"]
-        self.turn = self.line.start(self.uuid, self.ticket, least_ms * 1000, 0)
+        self.turn = self.start(self.uuid, self.ticket, least_ms)
         return self.turn.permission
 
-    def finish(self, result: Result = RESULT, *, goes_on: bool = False) -> ReadRequest | None:
-        """The worker of the latest message is done."""
-        return self.line.finish(self.uuid, self.ticket, result, goes_on=goes_on)
+    def start(self, uuid: str, ticket: str, least_ms: int = 0) -> Turn:
+        """A worker with this message in its hands asks for permission."""
+        (turn,) = self.line.start([ReadRequest(uuid, ticket)], least_ms * 1000, 0)
+        return turn
+
+    def finish(
+        self, result: Result = RESULT, *, take: int = 0, ticket: str = ""
+    ) -> list[ReadRequest]:
+        """The worker of the latest message, or of that ticket's, is done."""
+        request = ReadRequest(self.uuid, ticket or self.ticket)
+        return self.line.finish([(request, result)], take=take)
 
     def queued(self) -> list[ReadRequest]:
         """What Celery would take, and in which order."""
@@ -374,31 +382,87 @@ def test_whoever_goes_on_gets_the_next_of_those_that_wait(desk: Desk) -> None:
     desk.pick_up()
     (next_one,) = desk.queued()
     assert next_one.uuid == "second"
-    following = desk.finish(goes_on=True)
+    (following,) = desk.finish(take=1)
     assert following == next_one
     # It was taken from the list, and the line moved up.
     assert [each.uuid for each in desk.queued()] == ["third"]
-    turn = desk.line.start(following.uuid, following.ticket, LEAST_MS * 1000, 0)
-    assert turn.permission is Permission.RUN
+    assert desk.start(following.uuid, following.ticket, LEAST_MS).permission is Permission.RUN
+
+
+@pytest.mark.parametrize(("wait", "taken"), [(3, 1), (4, 4), (6, 4)])
+def test_several_are_taken_only_where_as_many_wait(desk: Desk, wait: int, taken: int) -> None:
+    """Given one worker that would take four at once."""
+    desk.arrive()
+    desk.pick_up()
+    for number in range(wait):
+        desk.arrive(f"behind-{number}")
+        desk.pass_ms(1)
+    following = desk.finish(take=4)
+    assert [each.uuid for each in following] == [f"behind-{number}" for number in range(taken)]
+    assert desk.waiting() == wait - taken
+
+
+def test_of_several_each_has_its_own_permission_and_result(desk: Desk) -> None:
+    """Given one that was finished by another worker, one that is gone, and two messages of one."""
+    uuids = ["first", "second", "finished", "gone"]
+    for uuid in uuids:
+        desk.arrive(uuid)
+        desk.pass_ms(1)
+    held = desk.line.finish([], take=4)
+    assert [each.uuid for each in held] == uuids
+    desk.line.finish([(held[2], RESULT)])
+    desk.redis.delete(desk.entry("gone"))
+    again = ReadRequest("first", "another ticket")
+    first, second, finished, gone, twice = desk.line.start([*held, again], LEAST_MS * 1000, 0)
+    assert (first.permission, second.permission) == (Permission.RUN, Permission.RUN)
+    assert first.image == second.image == IMAGE.encode()
+    assert finished.permission is Permission.FINISHED
+    assert gone.permission is Permission.GONE
+    assert twice.permission is Permission.RUNNING
+    assert desk.executions() == 2
+
+    another = RESULT._replace(text="得")
+    desk.line.finish([(held[0], RESULT), (held[1], another)])
+    assert desk.ledger.result(Name(ALGORITHM, "first")) == RESULT
+    assert desk.ledger.result(Name(ALGORITHM, "second")) == another
+
+
+def test_what_a_worker_may_have_died_of_is_taken_alone(desk: Desk) -> None:
+    desk.arrive("deadly")
+    desk.pick_up()
+    desk.line.abandon(desk.uuid, desk.ticket)
+    desk.arrive("before")
+    desk.pass_ms(1)
+    assert desk.arrive("deadly") is Verdict.ENQUEUED
+    for number in range(5):
+        desk.pass_ms(1)
+        desk.arrive(f"behind-{number}")
+
+    def taken() -> list[str]:
+        return [each.uuid for each in desk.line.finish([], take=4)]
+
+    assert taken() == ["before"]
+    assert taken() == ["deadly"]
+    assert taken() == [f"behind-{number}" for number in range(4)]
 
 
 def test_whoever_does_not_go_on_leaves_the_next_to_others(desk: Desk) -> None:
     desk.arrive()
     desk.arrive("second")
     desk.pick_up()
-    assert desk.finish() is None
+    assert desk.finish() == []
     assert len(desk.queued()) == 1
 
 
 def test_nobody_goes_on_where_nothing_waits_or_something_else_is_next(desk: Desk) -> None:
     desk.arrive()
     desk.pick_up()
-    assert desk.finish(goes_on=True) is None
+    assert desk.finish(take=1) == []
     desk.arrive("second")
     enqueue_probe(desk.redis, NAME)
     desk.arrive("third")
     desk.pick_up()
-    assert desk.finish(goes_on=True) is None
+    assert desk.finish(take=1) == []
     (probe,) = desk.redis.lrange(INFERENCE, 0, -1)
     assert b"workers.probe" in probe
 
@@ -419,7 +483,7 @@ def test_a_failure_of_a_worker_that_lost_its_request_is_not_told(desk: Desk) -> 
     desk.pass_ms(LEASE_MS)
     desk.arrive()
     desk.pick_up()
-    desk.line.finish(UUID, lost, FAILURE)
+    desk.finish(FAILURE, ticket=lost)
     desk.finish()
     assert desk.result() == RESULT
 
@@ -430,7 +494,7 @@ def test_a_late_answer_of_a_worker_that_lost_its_request_counts(desk: Desk) -> N
     lost = desk.ticket
     desk.pass_ms(LEASE_MS)
     desk.arrive()
-    desk.line.finish(UUID, lost, RESULT)
+    desk.finish(RESULT, ticket=lost)
     assert desk.arrive() is Verdict.KEPT
     assert desk.pick_up() is Permission.FINISHED
 
@@ -449,7 +513,7 @@ def test_a_question_repeated_over_a_broken_connection_gets_the_same_answer(
     monkeypatch.setattr("secrets.token_hex", lambda _: "the same pick-up")
     desk.arrive()
     for _ in range(2):
-        assert desk.line.start(UUID, "a ticket", 0, 0).permission is Permission.RUN
+        assert desk.start(UUID, "a ticket").permission is Permission.RUN
     assert desk.executions() == 1
 
 
@@ -482,7 +546,7 @@ def test_in_a_full_redis_all_that_is_under_way_is_finished(redis: RedisProcess) 
         assert desk.arrive() is Verdict.ENQUEUED
         assert [desk.pick_up(), desk.pick_up()] == [Permission.RUN] * 2
         assert desk.arrive("behind") is Verdict.JOINED
-        desk.line.finish(UUID, desk.ticket, RESULT)
+        desk.finish(RESULT)
         assert desk.result() == RESULT
         assert desk.arrive() is Verdict.KEPT
         with pytest.raises(ResponseError, match="maxmemory"):
@@ -933,13 +997,12 @@ def test_the_time_is_that_of_redis(any_redis: AnyRedis) -> None:
     )  # fmt: skip
     arguments = (Name(ALGORITHM, UUID), IMAGE, IMAGE, deadlines, FRONT, ROOM, b"image", 5)
     assert front.admit(*arguments).verdict is Verdict.ENQUEUED
-    message = json.loads(any_redis.client.rpop(INFERENCE))
-    ticket = json.loads(message["body"])[1]["ticket"]
-    turn = worker.start(UUID, ticket, 0, 0)
+    request = ReadRequest.parse(any_redis.client.rpop(INFERENCE))
+    (turn,) = worker.start([request], 0, 0)
     assert turn.permission is Permission.RUN
     left_ms = turn.answer_by_ms - (wall_clock_ms() - 3_600_000)
     assert 0 < left_ms <= 30_000
-    worker.renew(UUID, ticket)
+    worker.renew(UUID, request.ticket)
     assert front.admit(*arguments).verdict is Verdict.JOINED
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from types import SimpleNamespace
@@ -17,8 +17,9 @@ from workers.contract.line import Permission, Turn
 from workers.contract.message import ReadRequest
 from workers.contract.result import Alternative as Told
 from workers.contract.result import Outcome, Result, Stop
+from workers.pace import Pace
 from workers.reader import Reader
-from workers.scheduler import Pace, Scheduler
+from workers.scheduler import Scheduler
 from workers.traces import Traces
 
 MEMBERS, NOW_MS = 5, 1_700_000_000_000
@@ -35,8 +36,8 @@ class OneLine:
         self.shown: list[tuple[Any, ...]] = []
         self.away = False
 
-    def start(self, *_: Any) -> Turn:
-        return self.turn
+    def start(self, requests: Sequence[ReadRequest], *_: Any) -> list[Turn]:
+        return [self.turn] * len(requests)
 
     def waiting(self) -> int:
         if self.away:
@@ -44,10 +45,10 @@ class OneLine:
         return 0
 
     def finish(
-        self, _uuid: str, _ticket: str, result: Result, *, goes_on: bool = False
-    ) -> ReadRequest | None:
-        self.stored.append(result)
-        return NEXT if goes_on else None
+        self, results: Sequence[tuple[ReadRequest, Result]], *, take: int = 0
+    ) -> list[ReadRequest]:
+        self.stored.extend(result for _, result in results)
+        return [NEXT] * take
 
 
 def five_members(_: bytes) -> Iterator[Reading]:
@@ -70,13 +71,15 @@ def read(
         size=MEMBERS,
         bundle=SimpleNamespace(id="handwriting/1", digest="d1"),
         express=SimpleNamespace(readings=express_member),
+        bunch=None,
     )
     heartbeat: Any = SimpleNamespace(holding=lambda *_: nullcontext(), shadow=None, worker="host:1")
     pace = Pace(1_000, express_us)
     along: Any = SimpleNamespace(show=lambda _, *what: line.shown.append(what))
     scheduler = Scheduler(pace, lambda: NOW_MS)
     parts: Any = (line, heartbeat, scheduler, pace, lambda: NOW_MS, along, UNTRACED)
-    return Reader(ensemble, *parts).read(REQUEST).told
+    (told,), _ = Reader(ensemble, *parts).read([REQUEST])
+    return told
 
 
 def turn(permission: Permission, answer_in_ms: int = 900) -> Turn:
@@ -165,13 +168,14 @@ def test_a_sheet_is_read_as_far_as_its_caller_waits_and_told_what_was_not(
         size=MEMBERS,
         bundle=SimpleNamespace(id="sheet/1", digest="0" * 64),
         express=None,
+        bunch=None,
     )
     heartbeat: Any = SimpleNamespace(holding=lambda *_: nullcontext(), shadow=None, worker="host:1")
     pace = Pace(1_000_000)
     along: Any = SimpleNamespace(show=lambda *_: None)
     scheduler = Scheduler(pace, lambda: NOW_MS)
     parts: Any = (line, heartbeat, scheduler, pace, lambda: now_ms, along, UNTRACED)
-    assert Reader(ensemble, *parts).read(REQUEST, goes_on=True).following == NEXT
+    assert Reader(ensemble, *parts).read([REQUEST], goes_on=True).following == [NEXT]
 
     (result,) = line.stored
     assert (result.whole, result.members) == (False, 0)

@@ -6,7 +6,8 @@ import pytest
 
 from workers.contract.line import Permission, Turn
 from workers.contract.result import Stop
-from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Pace, Scheduler
+from workers.pace import Pace
+from workers.scheduler import WHILE_NOBODY_WAITS, Allowance, Scheduler
 
 NOW_MS, BACKLOG_MS = 1_700_000_000_000, 600
 MEMBER_US, MEMBERS = 7_000, 5
@@ -36,7 +37,7 @@ class Bench:
             share_ms=int(left_ms / (waiting / workers + 1)),
             waiting=waiting,
         )
-        allowance = self.scheduler.allowance(turn)
+        allowance = self.scheduler.allowance([turn])
         asked = 0
         while True:
             asked += 1
@@ -131,7 +132,7 @@ def test_what_surrounds_the_members_counts_too(bench: Bench) -> None:
         bench.pace.learn_overhead(20_000)
     assert bench.pace.rate < before[0]
     assert bench.members_asked(waiting=20) < before[1]
-    assert bench.pace.least_us >= 27_000
+    assert bench.pace.least_us(1) >= 27_000
 
 
 def test_what_a_byte_costs_is_learnt_from_large_images_alone(bench: Bench) -> None:
@@ -163,7 +164,7 @@ def test_it_is_known_what_ends_an_allowance(
 ) -> None:
     """The last one is late for its caller, so that it goes on while nobody waits."""
     turn = Turn(Permission.RUN, b"", 0, bench.clock() + wait_ms, share_ms, waiting)
-    assert bench.scheduler.allowance(turn).bound is bound
+    assert bench.scheduler.allowance([turn]).bound is bound
 
 
 def test_without_a_clock_members_run_while_nobody_waits() -> None:
@@ -195,20 +196,20 @@ def test_the_express_member_is_asked_where_not_even_one_fits(
     """Given 7 ms for a member and 3 for the express one."""
     bench = Bench(express_us=3_000)
     turn = Turn(Permission.RUN, b"", 0, bench.clock() + wait_ms, share_ms, waiting)
-    assert bench.scheduler.allowance(turn).express is express
-    assert not Bench().scheduler.allowance(turn).express
+    assert bench.scheduler.allowance([turn]).express is express
+    assert not Bench().scheduler.allowance([turn]).express
 
 
 def test_who_has_no_time_even_for_the_express_member_is_read_whole_while_nobody_waits() -> None:
     bench = Bench(express_us=3_000)
     turn = Turn(Permission.RUN, b"", 0, bench.clock() + 37, 900, 3)
-    assert bench.scheduler.allowance(turn) is WHILE_NOBODY_WAITS
+    assert bench.scheduler.allowance([turn]) is WHILE_NOBODY_WAITS
 
 
 def test_with_an_express_member_more_can_be_answered() -> None:
     with_it, without = Bench(express_us=3_000).pace, Bench().pace
     assert with_it.rate.images / without.rate.images == pytest.approx(9_500 / 5_500)
-    assert without.least_us - with_it.least_us == 4_000
+    assert without.least_us(1) - with_it.least_us(1) == 4_000
 
 
 def test_an_express_member_that_is_none_any_more_is_not_asked() -> None:
@@ -216,5 +217,53 @@ def test_an_express_member_that_is_none_any_more_is_not_asked() -> None:
     for _ in range(40):
         bench.pace.learn_express(2 * MEMBER_US)
     turn = Turn(Permission.RUN, b"", 0, bench.clock() + 900, 0, 500)
-    assert not bench.scheduler.allowance(turn).express
+    assert not bench.scheduler.allowance([turn]).express
+    assert bench.pace.rate == Bench().pace.rate
+
+
+def bunched(bunch_us: int = 4_000, express_us: int | None = None) -> Bench:
+    """Four images that are read together take 16 ms with the first member, 28 one by one."""
+    bench = Bench(express_us=express_us)
+    bench.pace.bunch_us, bench.pace._most = float(bunch_us), 4
+    return bench
+
+
+def turns(bench: Bench, *answer_in_ms: int, share_ms: int = 0, waiting: int = 50) -> list[Turn]:
+    now_ms = bench.clock()
+    return [Turn(Permission.RUN, b"", 0, now_ms + each, share_ms, waiting) for each in answer_in_ms]
+
+
+def test_those_that_are_read_together_have_the_time_of_all_of_them() -> None:
+    bench = bunched()
+    bench.pace.overhead_us = 1_000
+    allowance = bench.scheduler.allowance(turns(bench, 900, 900, 900, 900, share_ms=10))
+    assert allowance == Allowance(bench.clock() + 4 * 9, Stop.LINE)
+
+
+def test_those_that_are_read_together_end_in_time_for_the_first_caller_who_can_have_it() -> None:
+    bench = bunched()
+    together = turns(bench, 900, 300, 45, 900, share_ms=900)
+    assert bench.scheduler.allowance(together) == Allowance(bench.clock() + 265, Stop.TIME)
+    late = turns(bench, 45, 45, 45, 45, share_ms=900)
+    assert bench.scheduler.allowance(late) is WHILE_NOBODY_WAITS
+
+
+@pytest.mark.parametrize(("express_us", "express"), [(None, False), (3_000, True), (5_000, False)])
+def test_instead_of_several_together_the_express_member_reads_them_if_it_takes_less(
+    express_us: int | None, express: bool
+) -> None:
+    bench = bunched(express_us=express_us)
+    allowance = bench.scheduler.allowance(turns(bench, 900, 900, 900, 900))
+    assert allowance.express is express
+
+
+def test_where_several_are_read_together_more_can_be_answered() -> None:
+    bench = bunched()
+    assert bench.pace.most == 4
+    assert bench.pace.rate.images == pytest.approx(1e6 / 6_500)
+    assert bench.pace.least_us(4) == 35_000 + 4 * 6_500
+    assert bench.pace.least_us(1) == Bench().pace.least_us(1)
+    for _ in range(40):
+        bench.pace.learn_bunch(2 * MEMBER_US)
+    assert bench.pace.most == 1
     assert bench.pace.rate == Bench().pace.rate

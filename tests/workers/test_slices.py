@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 
 import pytest
@@ -12,6 +11,7 @@ from workers.contract import keys
 from workers.contract.clock import Deadlines
 from workers.contract.ledger import Ledger, Name, Room, Verdict
 from workers.contract.line import Line, Permission, Rate
+from workers.contract.message import READS, ReadRequest
 from workers.contract.settings import QueueSettings
 from workers.contract.slices import Slices
 
@@ -53,11 +53,10 @@ class World:
 
     def taken(self) -> str:
         """What a worker takes next, and does if it is a caller's."""
-        message = json.loads(self.redis.rpop(keys.of(LINE, keys.INFERENCE)))
-        fields = json.loads(message["body"])[1]
-        if "job" in fields:
+        message = self.redis.rpop(keys.of(LINE, keys.INFERENCE))
+        if READS.encode() not in message:
             return "slice"
-        turn = self.line.start(message["headers"]["id"], fields["ticket"], 0, 0)
+        (turn,) = self.line.start([ReadRequest.parse(message)], 0, 0)
         assert turn.permission is Permission.RUN
         return "caller"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from celery import Celery
 from redis import RedisError
 
+from model.bunch import Bunch
 from tests.redis_process import RedisProcess
 from workers import process as processes
 from workers.contract.message import READ_TASK, ReadRequest
@@ -22,16 +23,17 @@ from workers.told import Told
 
 FIRST, *REST = (ReadRequest(f"uuid-{number}", f"ticket-{number}") for number in range(6))
 OWNED = ReadRequest("漢" * 128, "a-ticket", account="bank" * 16)
+LONGEST = [ReadRequest("漢" * 128, "a" * 32, "00-" + "a" * 52, "bank" * 16)] * Bunch.MOST
 
 
 class World:
-    """A reader behind whom so many messages wait, and a clock that it turns."""
+    """A reader behind whom so many messages wait, that takes so many, and a clock that it turns."""
 
-    def __init__(self, waiting: list[ReadRequest], takes_ms: int = 1) -> None:
-        self.waiting, self.takes_ms = list(waiting), takes_ms
+    def __init__(self, waiting: list[ReadRequest], takes_ms: int = 1, takes: int = 1) -> None:
+        self.waiting, self.takes_ms, self.takes = list(waiting), takes_ms, takes
         self.now_ms = 0
         self.read_: list[str] = []
-        self.held: list[tuple[str, str] | None] = []
+        self.held: list[list[ReadRequest]] = []
         self.told: list[tuple[str, Any]] = []
         self.fails_at = ""
         self.hand = Hand()
@@ -39,14 +41,16 @@ class World:
         reader: Any = self
         self.streak = Streak(reader, self.hand, told, lambda: self.now_ms)
 
-    def read(self, request: ReadRequest, *, goes_on: bool) -> Read:
-        if request.uuid == self.fails_at:
+    def read(self, requests: Sequence[ReadRequest], *, goes_on: bool) -> Read:
+        uuids = [request.uuid for request in requests]
+        if self.fails_at in uuids:
             raise RedisError("Redis is away")
-        self.read_.append(request.uuid)
+        self.read_ += uuids
         self.held.append(self.hand.within(FIRST.uuid))
         self.now_ms += self.takes_ms
-        following = self.waiting.pop(0) if goes_on and self.waiting else None
-        return Read({"answered": request.uuid}, following)
+        following = self.waiting[: self.takes] if goes_on else []
+        del self.waiting[: len(following)]
+        return Read([{"answered": uuid} for uuid in uuids], following)
 
     @contextmanager
     def of(self, request: ReadRequest) -> Iterator[Any]:
@@ -59,8 +63,15 @@ def test_what_waits_is_read_one_after_another_and_told() -> None:
     assert world.read_ == [each.uuid for each in (FIRST, *REST)]
     assert world.told == [(each.uuid, {"answered": each.uuid}) for each in REST]
     # Of the first Celery knows; in its place the parent finds each of the others.
-    assert world.held == [None, *((each.uuid, each.ticket) for each in REST)]
-    assert world.hand.within(FIRST.uuid) is None
+    assert world.held == [[], *([each] for each in REST)]
+    assert world.hand.within(FIRST.uuid) == []
+
+
+def test_several_are_read_together_and_each_is_told() -> None:
+    world = World(REST, takes=3)
+    assert world.streak.read(FIRST) == {"answered": "uuid-0"}
+    assert world.told == [(each.uuid, {"answered": each.uuid}) for each in REST]
+    assert world.held == [[], REST[:3], REST[3:]]
 
 
 def test_after_a_while_the_parent_has_its_turn() -> None:
@@ -75,47 +86,55 @@ def test_one_that_fails_ends_the_streak_and_not_what_was_before_it() -> None:
     world.fails_at = "uuid-2"
     assert world.streak.read(FIRST) == {"answered": "uuid-0"}
     assert world.read_ == ["uuid-0", "uuid-1"]
-    assert world.hand.within(FIRST.uuid) is None
+    assert world.hand.within(FIRST.uuid) == []
 
 
 def test_the_longest_names_find_room_in_the_hand() -> None:
     hand = Hand()
-    with hand.holding(OWNED.uuid, f"{OWNED.account}/{OWNED.uuid}", OWNED.ticket):
-        assert hand.within("another task") is None
-        assert hand.within(OWNED.uuid) == (f"{OWNED.account}/{OWNED.uuid}", OWNED.ticket)
-    assert hand.within(OWNED.uuid) is None
+    with hand.holding(OWNED.uuid, LONGEST):
+        assert hand.within("another task") == []
+        assert hand.within(OWNED.uuid) == LONGEST
+    assert hand.within(OWNED.uuid) == []
 
 
 def test_what_was_noted_in_part_is_nothing() -> None:
     hand = Hand()
-    with hand.holding(OWNED.uuid, OWNED.uuid, OWNED.ticket):
+    with hand.holding(OWNED.uuid, [OWNED]):
         hand._shared.value = hand._shared.value[:100]
-        assert hand.within(OWNED.uuid) is None
+        assert hand.within(OWNED.uuid) == []
 
 
-@pytest.mark.parametrize("went_on", [False, True])
+@pytest.mark.parametrize("for_good", [False, True])
+@pytest.mark.parametrize("held", [[], REST[:1], REST[:3]])
 def test_of_a_dead_process_that_is_given_back_which_it_had(
-    monkeypatch: pytest.MonkeyPatch, redis: RedisProcess, *, went_on: bool
+    monkeypatch: pytest.MonkeyPatch,
+    redis: RedisProcess,
+    held: list[ReadRequest],
+    *,
+    for_good: bool,
 ) -> None:
-    given_back: list[tuple[str, str]] = []
+    """Only of one alone it is known that it was too much."""
+    given_back: list[tuple[str, str, bool]] = []
 
     class Line:
         def __init__(self, *_: Any) -> None: ...
 
-        def abandon(self, request: str, ticket: str, **_: Any) -> None:
-            given_back.append((request, ticket))
+        def abandon(self, request: str, ticket: str, *, for_good: bool) -> None:
+            given_back.append((request, ticket, for_good))
 
     settings = WorkerSettings(redis_url=redis.url)
     monkeypatch.setattr(process, "settings", settings, raising=False)
     monkeypatch.setattr(process, "hands", [Hand(), Hand()])
     monkeypatch.setattr(processes, "Line", Line)
     fields: Mapping[str, str] = {"ticket": FIRST.ticket}
-    holding = process.hands[1].holding(FIRST.uuid, "uuid-1", "ticket-1")
-    if went_on:
+    holding = process.hands[1].holding(FIRST.uuid, held)
+    if held:
         # As in a process that dies: the block never ends.
         holding.__enter__()
-    processes._abandon(READ_TASK, FIRST.uuid, fields)
-    assert given_back == [("uuid-1", "ticket-1") if went_on else (FIRST.uuid, FIRST.ticket)]
+    processes._abandon(READ_TASK, FIRST.uuid, fields, for_good=for_good)
+    assert given_back == [
+        (each.uuid, each.ticket, for_good and len(held) <= 1) for each in held or [FIRST]
+    ]
 
 
 def speak(told: Told) -> None:

@@ -12,6 +12,7 @@ from workers.contract import keys
 from workers.contract.keys import of
 from workers.contract.ledger import Name, Verdict
 from workers.contract.line import Line, Permission, Rate
+from workers.contract.message import ReadRequest
 from workers.contract.readiness import Readiness
 from workers.contract.settings import QueueSettings
 
@@ -55,9 +56,8 @@ def test_what_waits_in_a_line_that_lost_its_workers_goes_over_with_its_image(des
     desk.promote(NEXT)
     assert desk.arrive("old", send=False) is Verdict.ENQUEUED
     assert desk.admission.line == NEXT
-    message = json.loads(desk.redis.rpop(of(NEXT, keys.INFERENCE)))
-    ticket = json.loads(message["body"])[1]["ticket"]
-    turn = next_line(desk).start("old", ticket, 0, 0)
+    request = ReadRequest.parse(desk.redis.rpop(of(NEXT, keys.INFERENCE)))
+    (turn,) = next_line(desk).start([request], 0, 0)
     assert turn.permission is Permission.RUN
     assert turn.image == b"a" * 64
     assert desk.images() == {"all": 64, NEXT: 64}
@@ -74,11 +74,11 @@ def test_a_result_of_the_line_that_was_left_is_not_filed_in_the_other_one(desk: 
     # The worker was not dead, but slow.
     desk.finish()
     assert desk.ledger.result(Name(ALGORITHM, "old")) is None
-    message = json.loads(desk.redis.rpop(of(NEXT, keys.INFERENCE)))
-    ticket = json.loads(message["body"])[1]["ticket"]
-    assert next_line(desk).start("old", ticket, 0, 0).permission is Permission.RUN
+    request = ReadRequest.parse(desk.redis.rpop(of(NEXT, keys.INFERENCE)))
+    (turn,) = next_line(desk).start([request], 0, 0)
+    assert turn.permission is Permission.RUN
     answer = RESULT._replace(bundle=NEXT)
-    next_line(desk).finish("old", ticket, answer)
+    next_line(desk).finish([(request, answer)])
     assert desk.ledger.result(Name(ALGORITHM, "old")) == answer
 
 

@@ -7,7 +7,9 @@ execute it, and stores what came of it. Each of these steps is one Lua script.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import chain
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -50,6 +52,14 @@ class Turn(NamedTuple):
     answer_by_ms: int = 0
     share_ms: int = 0
     waiting: int = 0
+
+
+def _turn(now_ms: int, permission: bytes, image: bytes = b"", *rest: int) -> Turn:
+    """Of what start.lua says of one message; only with RUN there is a rest."""
+    if not rest:
+        return Turn(Permission(permission.decode()), image)
+    waited_ms, answer_in_ms, share_ms, waiting = rest
+    return Turn(Permission.RUN, image, waited_ms, now_ms + answer_in_ms, share_ms, waiting)
 
 
 class Rate(NamedTuple):
@@ -139,31 +149,24 @@ class Line:
         """A worker has just completed a probe."""
         self._probed(self.name)
 
-    def start(self, uuid: str, ticket: str, least_us: float, byte_ns: float) -> Turn:
+    def start(self, requests: Sequence[ReadRequest], least_us: float, byte_ns: float) -> list[Turn]:
         """A worker asks whether to execute; with RUN it gets the image, and the lease is its own.
 
         An answer takes ``least_us`` at the least, and ``byte_ns`` more for each byte. When that is
         too long for whoever waits for this one, others go first who can still be on time.
         """
         now_ms = self._clock()
-        permission, *turn = self._start(
+        held = ((self._request(each.name), each.ticket) for each in requests)
+        turns = self._start(
             self.name,
-            self._request(uuid),
-            ticket,
             secrets.token_hex(8),
             least_us,
             byte_ns,
             self._settings.max_queue,
             100 // self._settings.jobs_floor if self._settings.jobs_floor else 0,
+            *chain.from_iterable(held),
         )
-        match Permission(permission.decode()):
-            case Permission.RUN:
-                image, waited_ms, answer_in_ms, share_ms, waiting = turn
-                return Turn(
-                    Permission.RUN, image, waited_ms, now_ms + answer_in_ms, share_ms, waiting
-                )
-            case refusal_or_complete:
-                return Turn(refusal_or_complete, *turn)
+        return [_turn(now_ms, *turn) for turn in turns]
 
     def kept(self, subject: str) -> Result | None:
         """What was read in an image before, of all members that matter."""
@@ -180,36 +183,26 @@ class Line:
         self._renew(self.name, self._request(uuid), ticket)
 
     def finish(
-        self, uuid: str, ticket: str, result: Result, *, goes_on: bool = False
-    ) -> ReadRequest | None:
-        """Store a result, late or not, and wake every front that waits for it.
+        self, results: Sequence[tuple[ReadRequest, Result]], *, take: int = 0
+    ) -> list[ReadRequest]:
+        """Store results, late or not, and wake every front that waits for them.
 
         A failure is told and not kept: a re-send tries again. A partial answer asks for one that is
         whole, to which it gives way; it is told once.
 
         Args:
-            uuid: of the message that was executed.
-            ticket: of that message.
-            result: what came of it.
-            goes_on: the process takes the next message itself, if one waits.
+            results: of each message that was executed, what came of it.
+            take: the process takes the next message itself, if one waits, or so many at once, if
+                as many wait for every worker.
 
         Returns:
-            What that asks for; it is in this process' hands then, as one that Celery has brought.
+            What those ask for; they are in this process' hands then, as what Celery brings.
         """
-        keep_for_ms = 0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms
-        following = self._finish(
-            self.name,
-            self._request(uuid),
-            ticket,
-            result.to_json(),
-            keep_for_ms,
-            result.members,
-            int(result.whole),
-            self._settings.max_queue,
-            int(result.stopped == Stop.EXPRESS),
-            READS if goes_on else "",
+        stored = (self._stored(request, result) for request, result in results)
+        taken = self._finish(
+            self.name, self._settings.max_queue, READS, take, *chain.from_iterable(stored)
         )
-        return ReadRequest.parse(following) if following else None
+        return [ReadRequest.parse(message) for message in taken]
 
     def abandon(self, uuid: str, ticket: str, *, for_good: bool = False) -> None:
         """A worker died with this request in its hands: the next who asks takes it over.
@@ -218,6 +211,17 @@ class Line:
         """
         attempts = self._settings.max_attempts if for_good else 0
         self._abandon(self.name, self._request(uuid), ticket, attempts)
+
+    def _stored(self, request: ReadRequest, result: Result) -> tuple[str | int, ...]:
+        return (
+            self._request(request.name),
+            request.ticket,
+            result.to_json(),
+            0 if result.outcome is Outcome.FAILED else self._settings.keep_for_ms,
+            result.members,
+            int(result.whole),
+            int(result.stopped == Stop.EXPRESS),
+        )
 
     def _request(self, uuid: str) -> str:
         return keys.request(keys.algorithm_of(self.name), uuid)

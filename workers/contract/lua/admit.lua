@@ -63,7 +63,7 @@ if result and not partial then
   return kept(result, true)
 end
 enter(line_of(entry))
-message = addressed(message)
+message = addressed(message, tonumber(attempts or 0) > 0)
 
 -- Every hit on an answer of some members asks for that of all, unless one did so lately.
 local function ask_for_whole()

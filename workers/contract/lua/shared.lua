@@ -33,12 +33,14 @@ local function most_slices()
   return math.max(1, alive() - redis.call('EXISTS', LATELY))
 end
 
--- A message says from which queue it comes, to be given back there. A quoted name is in it once:
--- within a uuid there are no quotes that are not escaped.
-local UNADDRESSED = '"' .. INFERENCE .. '"'
-local function addressed(message)
+-- A message says from which queue it comes, to be given back there, and whether a worker may have
+-- died of one before it. What is quoted in it so is there once: within a uuid there are no quotes
+-- that are not escaped.
+local UNADDRESSED, REDELIVERED = '"' .. INFERENCE .. '"', ', "redelivered": true'
+local function addressed(message, again)
   local first, last = string.find(message, UNADDRESSED, 1, true)
-  return string.sub(message, 1, first) .. INFERENCE .. string.sub(message, last)
+  return string.sub(message, 1, first) .. INFERENCE .. '"' .. (again and REDELIVERED or '')
+    .. string.sub(message, last + 1)
 end
 
 -- Messages stand in line by when they are due. A few of them, one for each worker process, are in

@@ -1,0 +1,159 @@
+"""The members: asked one after another, as far as it helps and the allowance goes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from model.errors import ImageUnreadable
+from workers.contract.clock import Clock
+from workers.contract.result import Outcome, Stop
+from workers.pace import Pace
+from workers.scheduler import Allowance
+
+if TYPE_CHECKING:
+    # Engines come after the fork, and Flower, which imports the tasks, has none.
+    from model.algorithm import Algorithm
+    from model.bunch import Bunch
+    from model.ensemble import Reading
+
+logger = logging.getLogger(__name__)
+
+_Opened = TypeVar("_Opened")
+
+
+class Computed(NamedTuple):
+    """What came of the members that were asked about an image, and how long it took.
+
+    ``stopped`` says why no further member was asked, of an answer. ``took_us`` is from the file to
+    that; of what images took together, each has its share.
+    """
+
+    outcome: Outcome
+    text: str
+    members: int
+    whole: bool
+    stopped: str = ""
+    reading: Reading | None = None
+    took_us: int = 0
+
+
+class Members:
+    """Of one loaded algorithm.
+
+    Args:
+        ensemble: the algorithm.
+        pace: learns what they cost.
+        clock: in epoch milliseconds.
+        waiting: how many other images wait.
+    """
+
+    def __init__(
+        self, ensemble: Algorithm, pace: Pace, clock: Clock, waiting: Callable[[], int]
+    ) -> None:
+        self._ensemble = ensemble
+        self._pace = pace
+        self._clock = clock
+        self._waiting = waiting
+
+    def ask(
+        self, images: Sequence[bytes], allowance: Allowance, fetched_us: float
+    ) -> list[Computed]:
+        """Read images for which there is one allowance.
+
+        An engine that fails is an outcome too. ``fetched_us``: to fetch each took so long.
+        """
+        bunch = self._ensemble.bunch
+        if bunch and 1 < len(images) == self._pace.most and not allowance.express:
+            try:
+                return self._together(bunch, images, allowance, fetched_us)
+            except ImageUnreadable:
+                logger.debug("one of a bunch cannot be read, so each is read alone")
+            except Exception:
+                logger.exception("the engine failed on several images, so each is read alone")
+        return [self._alone(image, allowance, fetched_us) for image in images]
+
+    def _together(
+        self, bunch: Bunch, images: Sequence[bytes], allowance: Allowance, fetched_us: float
+    ) -> list[Computed]:
+        """The first member reads all of them at once, and the others what it leaves open."""
+        began_ns = time.perf_counter_ns()
+        opened = [self._opened(bunch.ensemble.pixels, image, fetched_us) for image in images]
+        asked_ns = time.perf_counter_ns()
+        begun = bunch.readings(opened)
+        self._pace.learn_bunch(_us_since(asked_ns) / len(images))
+        go_on = partial(self._go_on, allowance=allowance, asked=1)
+        computed = [_concluded(partial(go_on, readings)) for readings in begun]
+        took_us = int(_us_since(began_ns) / len(images))
+        return [each._replace(took_us=took_us) for each in computed]
+
+    def _alone(self, image: bytes, allowance: Allowance, fetched_us: float) -> Computed:
+        express = self._ensemble.express if allowance.express else None
+
+        def read() -> Computed:
+            readings = self._opened((express or self._ensemble).readings, image, fetched_us)
+            return self._by_express(readings) if express else self._go_on(readings, allowance)
+
+        began_ns = time.perf_counter_ns()
+        return _concluded(read)._replace(took_us=int(_us_since(began_ns)))
+
+    def _by_express(self, readings: Iterator[Reading]) -> Computed:
+        began_ns = time.perf_counter_ns()
+        reading = next(readings)
+        self._pace.learn_express(_us_since(began_ns))
+        return _answered(reading, Stop.EXPRESS)
+
+    def _go_on(self, readings: Iterator[Reading], allowance: Allowance, asked: int = 0) -> Computed:
+        """Ask member after member, of whom so many have been asked by now."""
+        members = 0
+        asked_ns = time.perf_counter_ns()
+        for reading in readings:
+            grown = reading.members > members
+            # Of a sheet the first member costs the most: an answer costs as much at the least.
+            if reading.members > max(members, asked) and (members == 0 or reading.next_share == 1):
+                self._pace.learn_member(_us_since(asked_ns))
+            members = reading.members
+            if reading.settled:
+                stopped = Stop.ALL if members == self._ensemble.size else Stop.SETTLED
+                break
+            next_us = self._pace.member_us * reading.next_share
+            if not allowance.permits(next_us, self._clock(), self._waiting):
+                stopped = allowance.bound
+                break
+            if grown:
+                asked_ns = time.perf_counter_ns()
+        return _answered(reading, stopped)
+
+    def _opened(
+        self, opening: Callable[[bytes], _Opened], image: bytes, fetched_us: float
+    ) -> _Opened:
+        """The image decoded, be it read by then or not."""
+        began_ns = time.perf_counter_ns()
+        try:
+            return opening(image)
+        finally:
+            self._pace.learn_bytes(len(image), fetched_us + _us_since(began_ns))
+
+
+def _answered(reading: Reading, stopped: Stop) -> Computed:
+    return Computed(
+        Outcome.ANSWERED, reading.answer, reading.members, reading.settled, stopped, reading
+    )
+
+
+def _concluded(compute: Callable[[], Computed]) -> Computed:
+    """What it comes to, or why it came to nothing."""
+    try:
+        return compute()
+    except ImageUnreadable as error:
+        return Computed(Outcome.UNREADABLE, str(error), 0, whole=True)
+    except Exception:  # every engine has its own
+        logger.exception("the engine failed")
+        return Computed(Outcome.FAILED, "the engine failed on this image", 0, whole=True)
+
+
+def _us_since(began_ns: int) -> float:
+    return (time.perf_counter_ns() - began_ns) / 1000
