@@ -18,6 +18,10 @@ REPLY_MS: Final = 35
 # everything around the members for a moment, which says little of the next second.
 _NEW, _NEW_OVERHEAD = 1 / 8, 1 / 32
 
+# A process that stood still for a moment takes many times as long, once. So no more is believed at
+# once: what is slow indeed is known after a few images, too.
+_HICCUP = 4
+
 # Before anything has been measured: of a message what Celery and the ledger take, and of a byte of
 # an image what it takes to bring it here and decode it.
 _OVERHEAD_US = 2_500
@@ -66,26 +70,26 @@ class Pace:
 
     def learn_member(self, took_us: float) -> None:
         """One member was asked."""
-        self.member_us += (took_us - self.member_us) * _NEW
+        self.member_us = _nearer(self.member_us, took_us, _NEW)
 
     def learn_express(self, took_us: float) -> None:
         """The express member was asked."""
         if self.express_us is not None:
-            self.express_us += (took_us - self.express_us) * _NEW
+            self.express_us = _nearer(self.express_us, took_us, _NEW)
 
     def learn_bunch(self, took_us: float) -> None:
         """The first member was asked about a bunch, and took so long for each."""
         if self.bunch_us is not None:
-            self.bunch_us += (took_us - self.bunch_us) * _NEW
+            self.bunch_us = _nearer(self.bunch_us, took_us, _NEW)
 
     def learn_bytes(self, count: int, took_us: float) -> None:
         """An image of so many bytes was fetched and decoded, whether it could be or not."""
         if count >= _TELLING_BYTES:
-            self.byte_ns += (took_us * 1000 / count - self.byte_ns) * _NEW
+            self.byte_ns = _nearer(self.byte_ns, took_us * 1000 / count, _NEW)
 
     def learn_overhead(self, took_us: float) -> None:
         """One message of many that wait was dealt with, beside asking members and decoding."""
-        self.overhead_us += (took_us - self.overhead_us) * _NEW_OVERHEAD
+        self.overhead_us = _nearer(self.overhead_us, took_us, _NEW_OVERHEAD)
 
     @property
     def most(self) -> int:
@@ -111,3 +115,7 @@ class Pace:
     def least_us(self, images: int) -> float:
         """From pick-up to reply with the cheapest answers to so many, without their bytes."""
         return self.cheapest_us(images) + images * self.overhead_us + REPLY_MS * 1000
+
+
+def _nearer(believed: float, measured: float, share: float) -> float:
+    return believed + (min(measured, _HICCUP * believed) - believed) * share

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 # Of a probability; more says nothing, and is stored with every answer.
 _DIGITS = 4
 
+_NS_PER_MS = 1_000_000
+
 
 class Read(NamedTuple):
     """``told``: what Flower shows as each task's result; ``following``: what is to be read next."""
@@ -60,8 +62,8 @@ class Reader:
         self._pace = pace
         self._clock = clock
         self._members = Members(ensemble, pace, clock, self._waiting)
-        # When the last message was done with, if another one was waiting by then.
-        self._busy_since_ns: int | None = None
+        # When the last message was done with.
+        self._ended_ns = 0
 
     def read(self, requests: Sequence[ReadRequest], *, goes_on: bool = False) -> Read:
         """Execute messages as far as the ledger permits it, and store what came of them at once.
@@ -86,8 +88,9 @@ class Reader:
                     told[request] = {"skipped": refusal.value}
         following: Sequence[ReadRequest] = ()
         if running:
-            done, following = self._run(running, fetched_us, goes_on=goes_on)
+            done, following = self._run(running, asked_ns, fetched_us, goes_on=goes_on)
             told.update(done)
+        self._ended_ns = time.perf_counter_ns()
         return Read([told[request] for request in requests], following)
 
     def read_along(self, ticket: str) -> str:
@@ -104,7 +107,12 @@ class Reader:
         self._line.probed()
 
     def _run(
-        self, held: Sequence[tuple[ReadRequest, Turn]], fetched_us: float, *, goes_on: bool
+        self,
+        held: Sequence[tuple[ReadRequest, Turn]],
+        asked_ns: int,
+        fetched_us: float,
+        *,
+        goes_on: bool,
     ) -> tuple[dict[ReadRequest, Mapping[str, Any]], Sequence[ReadRequest]]:
         requests, turns = [each[0] for each in held], [each[1] for each in held]
         with self._heartbeat.holding(requests):
@@ -117,7 +125,8 @@ class Reader:
             following = self._line.finish(
                 list(zip(requests, results, strict=True)), take=self._pace.most if goes_on else 0
             )
-        self._learn_overhead(computed, fetched_us, turns[-1].waiting)
+        if asked_ns - self._ended_ns <= turns[0].waited_ms * _NS_PER_MS:
+            self._learn_overhead(computed, fetched_us)
         told = {}
         for each, result, (request, turn) in zip(computed, results, held, strict=True):
             self._traces.read("read", result)
@@ -196,16 +205,8 @@ class Reader:
             trace=trace,
         )
 
-    def _learn_overhead(
-        self, computed: Sequence[Computed], fetched_us: float, waiting: int
-    ) -> None:
-        """While messages wait, what reading and fetching images does not take is overhead.
-
-        Messages that were skipped in between are part of it.
-        """
-        now_ns = time.perf_counter_ns()
-        if self._busy_since_ns is not None:
-            took_us = (now_ns - self._busy_since_ns) / 1000
-            took_us -= sum(each.took_us + fetched_us for each in computed)
-            self._pace.learn_overhead(max(0.0, took_us / len(computed)))
-        self._busy_since_ns = now_ns if waiting else None
+    def _learn_overhead(self, computed: Sequence[Computed], fetched_us: float) -> None:
+        """Of what has waited since the message before it ended, nothing else took its time."""
+        took_us = (time.perf_counter_ns() - self._ended_ns) / 1000
+        took_us -= sum(each.took_us + fetched_us for each in computed)
+        self._pace.learn_overhead(max(0.0, took_us / len(computed)))

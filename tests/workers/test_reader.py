@@ -201,3 +201,72 @@ def test_an_answer_that_is_settled_says_so() -> None:
     line = OneLine(turn(Permission.RUN))
     read(line, readings)
     assert [(result.members, result.stopped) for result in line.stored] == [(1, Stop.SETTLED)]
+
+
+class Timed:
+    """A reader whose every look at the clock takes a millisecond, and that may pause."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_ns = 0
+        monkeypatch.setattr(time, "perf_counter_ns", self.look)
+        self.line = OneLine(turn(Permission.RUN))
+        ensemble: Any = SimpleNamespace(
+            readings=five_members,
+            size=MEMBERS,
+            bundle=SimpleNamespace(id="handwriting/1", digest="d1"),
+            bunch=None,
+        )
+        heartbeat: Any = SimpleNamespace(
+            holding=lambda *_: nullcontext(), shadow=None, worker="host:1"
+        )
+        self.pace = Pace(1_000)
+        along: Any = SimpleNamespace(show=lambda *_: None)
+        scheduler = Scheduler(self.pace, lambda: NOW_MS)
+        parts: Any = (self.line, heartbeat, scheduler, self.pace, lambda: NOW_MS, along, UNTRACED)
+        self.reader = Reader(ensemble, *parts)
+        self.read()
+
+    def look(self) -> int:
+        self.now_ns += 1_000_000
+        return self.now_ns
+
+    def read(self, permission: Permission = Permission.RUN, waited_ms: int = 0) -> None:
+        self.line.turn = turn(permission)._replace(waited_ms=waited_ms)
+        self.reader.read([REQUEST])
+
+    def pause(self, ms: int) -> None:
+        self.now_ns += ms * 1_000_000
+
+
+def test_what_waited_while_another_was_read_tells_what_surrounds_a_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timed = Timed(monkeypatch)
+    believed_us = timed.pace.overhead_us
+    timed.pause(5)
+    timed.read(waited_ms=50)
+    assert timed.pace.overhead_us > believed_us
+
+
+@pytest.mark.parametrize("waited_ms", [0, 900])
+def test_a_pause_with_nothing_to_read_is_no_overhead(
+    monkeypatch: pytest.MonkeyPatch, waited_ms: int
+) -> None:
+    """Given one that has come at the end of a long pause."""
+    timed = Timed(monkeypatch)
+    believed_us = timed.pace.overhead_us
+    timed.pause(30_000)
+    timed.read(waited_ms=waited_ms)
+    assert timed.pace.overhead_us == believed_us
+
+
+def test_what_is_skipped_makes_the_next_one_no_dearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or, where many are late, all that come after them would be."""
+    timed, other = Timed(monkeypatch), Timed(monkeypatch)
+    monkeypatch.setattr(time, "perf_counter_ns", timed.look)
+    for _ in range(50):
+        timed.read(Permission.LATE)
+    timed.read(waited_ms=900)
+    monkeypatch.setattr(time, "perf_counter_ns", other.look)
+    other.read(waited_ms=900)
+    assert timed.pace.overhead_us == other.pace.overhead_us

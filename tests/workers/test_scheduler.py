@@ -267,3 +267,15 @@ def test_where_several_are_read_together_more_can_be_answered() -> None:
         bench.pace.learn_bunch(2 * MEMBER_US)
     assert bench.pace.most == 1
     assert bench.pace.rate == Bench().pace.rate
+
+
+def test_a_process_that_stood_still_for_a_minute_is_believed_to_be_a_little_slower() -> None:
+    bench = bunched(express_us=3_000)
+    believed = vars(bench.pace).copy()
+    bench.pace.learn_member(60e6)
+    bench.pace.learn_express(60e6)
+    bench.pace.learn_bunch(60e6)
+    bench.pace.learn_overhead(60e6)
+    bench.pace.learn_bytes(100_000, 60e6)
+    for what in ("member_us", "express_us", "bunch_us", "overhead_us", "byte_ns"):
+        assert believed[what] < vars(bench.pace)[what] < 1.5 * believed[what]
