@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,6 +145,14 @@ class Ensemble:
         for members, network in enumerate(self.networks, 1):
             total = total + (network(pixels) if first is None or members > 1 else first)
             yield self.reading(total, members)
+
+    def said(self, images: Sequence[Pixels], member: int) -> list[Probabilities]:
+        """What one member, counted from 0, says of images; the first one of several at once."""
+        most = self.bunch.MOST if self.bunch and member == 0 else len(images) + 1
+        whole = len(images) // most * most
+        together = [images[at : at + most] for at in range(0, whole, most)]
+        said = [self.bunch.network(np.stack(each)) for each in together if self.bunch]
+        return [*chain.from_iterable(said), *map(self.networks[member], images[whole:])]
 
     def reading(self, total: Probabilities, members: int) -> Reading:
         """What the first members say whose probabilities add up to the ``total``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -79,16 +80,18 @@ class Page:
         page._problem, page._width, page._height = problem, 0, 0
         return page
 
-    def ask(self, character: Character, members: int) -> None:
-        """Have one more member read a character, of which so many have been asked so far."""
-        pixels = character.pixels.astype(np.float32)
-        said = self._ensemble.networks[members](pixels)
-        character.total = said if character.total is None else character.total + said
-        character.reading = self._ensemble.reading(character.total, members + 1)
+    def ask(self, characters: Sequence[Character], members: int) -> None:
+        """Have one more member read characters, of which so many have been asked so far."""
+        images = [character.pixels.astype(np.float32) for character in characters]
         is_last = members + 1 == self._ensemble.size
-        if is_last and self._second and character.reading.answer == self._isnull:
-            character.known = self._second.read(pixels)
-        self._tell(character)
+        said = self._ensemble.said(images, members)
+        for character, pixels, probabilities in zip(characters, images, said, strict=True):
+            before = character.total
+            character.total = probabilities if before is None else before + probabilities
+            character.reading = self._ensemble.reading(character.total, members + 1)
+            if is_last and self._second and character.reading.answer == self._isnull:
+                character.known = self._second.read(pixels)
+            self._tell(character)
 
     def _tell(self, character: Character) -> None:
         """What is to be told of a character, as JSON has it."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
+from model.bunch import Bunch
 from model.bundle import Bundle
 from model.detection import Detector, ports
 from model.documents import Document
@@ -36,7 +38,7 @@ _FINDING = 80
 class SheetReader:
     """A loaded detector, the ensemble that reads what it finds, and who reads what that refuses."""
 
-    # What a sheet costs is finding its characters, and many of them.
+    # What a sheet costs is finding its characters, and many of them: those are read in bunches.
     express = None
     bunch = None
 
@@ -69,6 +71,8 @@ class SheetReader:
         reader = cls.of(Bundle.open(folder), engine_name, threads, cache)
         for golden in reader.bundle.manifest.golden:
             reader.check(golden)
+        ensemble = reader._ensemble
+        ensemble.bunch = Bunch.load(ensemble, engine_name, threads, cache)
         return reader
 
     @classmethod
@@ -163,8 +167,8 @@ class SheetReader:
         open_ = [(page, one) for page in pages for one in page.characters if _is_open(one, members)]
         for start in range(0, len(open_), _STEP):
             yield self._reading(pages, of_pages, members)
-            for page, character in open_[start : start + _STEP]:
-                page.ask(character, members)
+            for page, of_page in groupby(open_[start : start + _STEP], itemgetter(0)):
+                page.ask([character for _, character in of_page], members)
 
     def _reading(
         self, pages: list[Page], of_pages: int, members: int, settled: bool = False

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from model.errors import ImageUnreadable
@@ -39,6 +38,10 @@ class Computed(NamedTuple):
     stopped: str = ""
     reading: Reading | None = None
     took_us: int = 0
+
+
+# Of one image: it goes on, to the next member, when its turn comes again.
+_Steps = Generator[None, None, Computed]
 
 
 class Members:
@@ -85,28 +88,26 @@ class Members:
         asked_ns = time.perf_counter_ns()
         begun = bunch.readings(opened)
         self._pace.learn_bunch(_us_since(asked_ns) / len(images))
-        go_on = partial(self._go_on, allowance=allowance, asked=1)
-        computed = [_concluded(partial(go_on, readings)) for readings in begun]
+        computed = _in_turns([self._steps(each, allowance, asked=1) for each in begun])
         took_us = int(_us_since(began_ns) / len(images))
         return [each._replace(took_us=took_us) for each in computed]
 
     def _alone(self, image: bytes, allowance: Allowance, fetched_us: float) -> Computed:
-        express = self._ensemble.express if allowance.express else None
-
-        def read() -> Computed:
-            readings = self._opened((express or self._ensemble).readings, image, fetched_us)
-            return self._by_express(readings) if express else self._go_on(readings, allowance)
-
         began_ns = time.perf_counter_ns()
-        return _concluded(read)._replace(took_us=int(_us_since(began_ns)))
+        (computed,) = _in_turns([self._from_the_file(image, allowance, fetched_us)])
+        return computed._replace(took_us=int(_us_since(began_ns)))
 
-    def _by_express(self, readings: Iterator[Reading]) -> Computed:
+    def _from_the_file(self, image: bytes, allowance: Allowance, fetched_us: float) -> _Steps:
+        express = self._ensemble.express if allowance.express else None
+        readings = self._opened((express or self._ensemble).readings, image, fetched_us)
+        if not express:
+            return (yield from self._steps(readings, allowance))
         began_ns = time.perf_counter_ns()
         reading = next(readings)
         self._pace.learn_express(_us_since(began_ns))
         return _answered(reading, Stop.EXPRESS)
 
-    def _go_on(self, readings: Iterator[Reading], allowance: Allowance, asked: int = 0) -> Computed:
+    def _steps(self, readings: Iterator[Reading], allowance: Allowance, asked: int = 0) -> _Steps:
         """Ask member after member, of whom so many have been asked by now."""
         members = 0
         asked_ns = time.perf_counter_ns()
@@ -119,6 +120,7 @@ class Members:
             if reading.settled:
                 stopped = Stop.ALL if members == self._ensemble.size else Stop.SETTLED
                 break
+            yield
             next_us = self._pace.member_us * reading.next_share
             if not allowance.permits(next_us, self._clock(), self._waiting):
                 stopped = allowance.bound
@@ -144,15 +146,29 @@ def _answered(reading: Reading, stopped: Stop) -> Computed:
     )
 
 
-def _concluded(compute: Callable[[], Computed]) -> Computed:
-    """What it comes to, or why it came to nothing."""
+def _in_turns(images: Sequence[_Steps]) -> list[Computed]:
+    """What each comes to, or why it came to nothing; none is two members ahead of another."""
+    ended: dict[int, Computed] = {}
+    while len(ended) < len(images):
+        for number, steps in enumerate(images):
+            if number not in ended and (computed := _step(steps)):
+                ended[number] = computed
+    return [ended[number] for number in range(len(images))]
+
+
+def _step(steps: _Steps) -> Computed | None:
+    """One member further; None while there are others to ask."""
     try:
-        return compute()
+        next(steps)
+    except StopIteration as end:
+        computed: Computed = end.value
+        return computed
     except ImageUnreadable as error:
         return Computed(Outcome.UNREADABLE, str(error), 0, whole=True)
     except Exception:  # every engine has its own
         logger.exception("the engine failed")
         return Computed(Outcome.FAILED, "the engine failed on this image", 0, whole=True)
+    return None
 
 
 def _us_since(began_ns: int) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.bunch import Bunch
 from model.bundle import Bundle
 from model.detection import Box, Detector, Found
 from model.drawing import drawn
@@ -115,6 +116,26 @@ def test_characters_are_read_in_order(tmp_path: Path) -> None:
     assert characters(reading.output)[0]["confidence"] == pytest.approx(0.9 / 0.95, abs=1e-4)
     assert page["lines"][0]["box"] == [10, 10, 160, 40]
     assert [one["box"] for one in page["print"]] == [[130, 40, 9, 9]]
+
+
+def test_the_first_member_reads_characters_in_bunches_and_answers_as_one_by_one(
+    tmp_path: Path,
+) -> None:
+    """Given six characters, of which four are a bunch, and a second member that is asked of all."""
+    asked: list[int] = []
+
+    def bunch(pixels: Pixels) -> Probabilities:
+        asked.append(len(pixels))
+        return np.stack([strongest(each) for each in pixels])
+
+    colours = [RED, GREEN, BLUE, GREEN, RED, GREEN]
+    alone = reader(tmp_path, row(6), strongest, strongest).read(sheet(*colours))
+    together = reader(tmp_path, row(6), strongest, strongest)
+    ensemble = together._ensemble
+    ensemble.bunch = Bunch(ensemble, bunch, 1)
+    assert together.read(sheet(*colours)).output == alone.output
+    assert alone.answer == f"紅綠{UNKNOWN}綠紅綠"
+    assert asked == [4]
 
 
 def test_what_was_not_read_when_the_time_was_over_is_told_so(tmp_path: Path) -> None:

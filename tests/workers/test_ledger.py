@@ -427,6 +427,14 @@ def test_of_several_each_has_its_own_permission_and_result(desk: Desk) -> None:
     assert desk.ledger.result(Name(ALGORITHM, "second")) == another
 
 
+@pytest.mark.parametrize(("size", "taken"), [(60_000, 4), (80_000, 1)])
+def test_large_images_are_taken_one_by_one(desk: Desk, size: int, taken: int) -> None:
+    for number in range(8):
+        desk.arrive(f"uuid-{number}", size=size)
+        desk.pass_ms(1)
+    assert len(desk.line.finish([], take=4)) == taken
+
+
 def test_what_a_worker_may_have_died_of_is_taken_alone(desk: Desk) -> None:
     desk.arrive("deadly")
     desk.pick_up()

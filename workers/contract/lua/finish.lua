@@ -7,11 +7,14 @@
 --       asked  12 whether that is all that matter, 1 or 0  13 whether it was the express member,
 --       1 or 0, and so on for the others
 --
--- Returns the messages that it takes: several where as many wait for each worker, or one. What a
--- worker may have died of is taken alone.
+-- Returns the messages that it takes: several where as many wait for each worker, and are small, or
+-- one. What a worker may have died of is taken alone.
 enter(ARGV[3])
 local most_aside, reads, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
 local FIELDS = 7
+-- Of the images in line, on the mean. To decode larger ones takes longer than to read them, which
+-- those that are taken with them would wait for.
+local SMALL_BYTES = 65536
 
 even_when_full()
 
@@ -76,8 +79,14 @@ for at = 7, #ARGV, FIELDS do
   finish(request, ticket, text, tonumber(keep_for_ms), members, whole == '1', express == '1')
 end
 
+local function are_several_best()
+  local others = waiting()
+  return others >= most * alive()
+    and tonumber(redis.call('HGET', BYTES, line) or 0) <= others * SMALL_BYTES
+end
+
 local taken = {}
-if most > 1 and waiting() < most * alive() then
+if most > 1 and not are_several_best() then
   most = 1
 end
 while #taken < most do
