@@ -43,7 +43,8 @@ serves_apart() (
     # The program itself, or to end it would leave it.
     python3 deploy/pipeline/verify.py "http://$address:8000" --algorithm trial --ready-within 180 --seconds 10 \
         "${verify_options[@]}" &
-    while kill -0 $! 2>/dev/null; do
+    # Ended before it is a program of its own, it would still have the trap, and clear away as well.
+    while sleep 0.3 && kill -0 $! 2>/dev/null; do
         # What has ended by itself will never be ready.
         ended=$(docker ps --all --quiet --filter status=exited --filter "id=$worker" --filter "id=$web")
         if [[ -n $ended ]]; then
@@ -52,7 +53,6 @@ serves_apart() (
             docker logs --tail 3 "${ended%%$'\n'*}" >&2
             exit 1
         fi
-        sleep 1
     done
     wait $!
 )
