@@ -248,6 +248,14 @@ def _squeezed(_: Any, inputs: list[Value]) -> Value:
     return Value(tf.squeeze(inputs[0].first(), [int(axis) for axis in np.ravel(inputs[1].tensor)]))
 
 
+def _unsqueezed(_: Any, inputs: list[Value]) -> Value:
+    data, axes = inputs[0].first(), [int(axis) for axis in np.ravel(inputs[1].tensor)]
+    rank = len(data.shape) + len(axes)
+    for axis in sorted(axis % rank for axis in axes):
+        data = tf.expand_dims(data, axis)
+    return Value(data)
+
+
 def _reshaped(node: Any, inputs: list[Value]) -> Value:
     """To the shape that is known, else to that which was computed: 0 is as it was.
 
@@ -290,5 +298,5 @@ _OPERATIONS: dict[str, Operation] = {
     "Transpose": lambda _, inputs: Value(
         tf.transpose(inputs[0].first(), [int(axis) for axis in inputs[1].tensor])
     ),
-    "Unsqueeze": _reshaped,
+    "Unsqueeze": _unsqueezed,
 }

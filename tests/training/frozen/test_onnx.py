@@ -80,13 +80,17 @@ def everything(path: Path) -> Path:
         node("Slice", ["y", "from", "to", "last"], ["z"]),
         node("Squeeze", ["z", "second"], ["aa"]),
         node("Identity", ["aa"], ["ab"]),
-        node("Softmax", ["ab"], ["out"], axis=2),
+        node("Unsqueeze", ["ab", "first"], ["ac"]),
+        node("Mul", ["ac", "two"], ["ad"]),
+        node("Squeeze", ["ad", "first"], ["ae"]),
+        node("Softmax", ["ae"], ["out"], axis=2),
     ]
     constants = {
         "kernel": floats(8, 3, 3, 3), "bias": floats(8), "gain": floats(8), "shift": floats(8),
         "mean": floats(8), "variance": floats(8) ** 2 + 0.1, "depthwise": floats(8, 1, 3, 3),
         "columns": whole(0, 16, -1), "two": np.float32(2).reshape(()),
         "little": np.float32(1e-5).reshape(()), "wide": floats(16, 10), "second": whole(1),
+        "first": whole(0),
         "lowest": np.float32(-0.5).reshape(()),
         "from": whole(2), "to": whole(7), "last": whole(3),
     }  # fmt: skip
