@@ -16,15 +16,13 @@ import numpy as np
 
 from model.engines import Network, Pixels, Port, Probabilities, blank, engine
 from model.engines.cache import Cache
-from model.engines.speed import took_us
+from model.engines.speed import WORTH, took_us
 
 if TYPE_CHECKING:
     from model.ensemble import Ensemble, Reading
 
 logger = logging.getLogger(__name__)
 
-# To be asked so, each of the images has to be done in so much of the time of one alone.
-_WORTH: Final = 0.9
 # As far as a probability may be from what the member says of the image alone.
 _ALIKE: Final = 0.01
 
@@ -62,7 +60,7 @@ class Bunch:
         several = np.stack([sheet] * cls.MOST)
         took = took_us({"one": member, "all": lambda _: network(several)}, sheet, _ROUNDS)
         each_us = took["all"] // cls.MOST
-        return cls(ensemble, network, each_us) if each_us <= _WORTH * took["one"] else None
+        return cls(ensemble, network, each_us) if each_us <= WORTH * took["one"] else None
 
     def readings(self, images: Sequence[Pixels]) -> list[Iterator[Reading]]:
         """Ask the first member about ``MOST`` images; each goes on by itself, from its answer.
@@ -77,8 +75,7 @@ class Bunch:
 
 def _samples(ensemble: Ensemble, count: int) -> Pixels:
     """Golden images of the bundle, each of them another one as far as there are as many."""
-    golden = ensemble.bundle.manifest.golden
-    files = [ensemble.bundle.path(each.image).read_bytes() for each in golden[:count]]
+    files = [*ensemble.examples.images.values()][:count]
     pixels = [ensemble.pixels(file) for file in files]
     # The same ones upside down: where images are mixed up, it shows.
     return np.stack((pixels + [each[::-1] for each in pixels] * count)[:count])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,7 +72,7 @@ class Ensemble:
     def __init__(self, bundle: Bundle, networks: Sequence[Network]) -> None:
         self.bundle = bundle
         self.networks = tuple(networks)
-        self._examples = Examples(bundle, self.read)
+        self.examples = Examples(bundle, self.read)
 
     @classmethod
     def load(
@@ -111,11 +110,11 @@ class Ensemble:
         Raises:
             BundleInvalid: it reads differently from what the manifest says.
         """
-        self._examples.check(golden)
+        self.examples.check(golden)
 
     def probe(self) -> None:
         """Ask the first member about a golden image; raises what ``readings`` does."""
-        next(self.readings(self._examples.first))
+        next(self.readings(self.examples.first))
 
     def read(self, image: bytes) -> Reading:
         """Read one image file with all members; raises what ``readings`` does."""
@@ -148,11 +147,12 @@ class Ensemble:
 
     def said(self, images: Sequence[Pixels], member: int) -> list[Probabilities]:
         """What one member, counted from 0, says of images; the first one of several at once."""
-        most = self.bunch.MOST if self.bunch and member == 0 else len(images) + 1
-        whole = len(images) // most * most
-        together = [images[at : at + most] for at in range(0, whole, most)]
-        said = [self.bunch.network(np.stack(each)) for each in together if self.bunch]
-        return [*chain.from_iterable(said), *map(self.networks[member], images[whole:])]
+        said: list[Probabilities] = []
+        if self.bunch and member == 0:
+            while len(images) - len(said) >= self.bunch.MOST:
+                several = images[len(said) : len(said) + self.bunch.MOST]
+                said.extend(self.bunch.network(np.stack(several)))
+        return [*said, *map(self.networks[member], images[len(said) :])]
 
     def reading(self, total: Probabilities, members: int) -> Reading:
         """What the first members say whose probabilities add up to the ``total``.

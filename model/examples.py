@@ -17,9 +17,9 @@ class Examples:
     """In memory: the next release may take the folder's place while this one still works."""
 
     def __init__(self, bundle: Bundle, read: Callable[[bytes], Reading]) -> None:
-        """``read``: what reads an image file to the end."""
+        """``read``: what reads an image file to the end. ``images`` are the files."""
         self._bundle, self._read = bundle, read
-        self._images = {
+        self.images = {
             golden.image: bundle.path(golden.image).read_bytes()
             for golden in bundle.manifest.golden
         }
@@ -27,7 +27,7 @@ class Examples:
     @property
     def first(self) -> bytes:
         """The image file of one of them."""
-        return next(iter(self._images.values()))
+        return next(iter(self.images.values()))
 
     def check(self, golden: Golden) -> None:
         """Read one of them.
@@ -37,7 +37,7 @@ class Examples:
         """
         where = f"{self._bundle.id}: {golden.image.path}"
         try:
-            answer = self._read(self._images[golden.image]).answer
+            answer = self._read(self.images[golden.image]).answer
         except (EngineFailed, ImageUnreadable) as error:
             raise BundleInvalid(f"{where}: {error}") from error
         if answer != golden.answer:

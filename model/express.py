@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 from model.engines import Pixels, blank
 from model.engines.cache import Cache
-from model.engines.speed import loaded, took_us
+from model.engines.speed import WORTH, loaded, took_us
 
 if TYPE_CHECKING:
     from model.ensemble import Ensemble, Reading
-
-# To be asked instead, a form has to be done in so much of the member's own time.
-_WORTH = 0.9
 
 _ROUNDS = 15
 
@@ -47,7 +44,7 @@ class Express:
         sheet = blank(manifest.input.height, manifest.input.width)
         took = took_us({**networks, "itself": member}, sheet, _ROUNDS)
         fastest = min(networks, key=lambda name: took[name])
-        if took[fastest] > _WORTH * took["itself"]:
+        if took[fastest] > WORTH * took["itself"]:
             return None
 
         # The others may go.

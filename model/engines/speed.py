@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 from model.bundle import Bundle
 from model.engines import AUTO, ENGINES, REDUCED, Network, Pixels, blank, engine
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 # An engine that answers otherwise more often than once in a hundred is not taken unasked.
 _LEAST_AGREEMENT = 0.99
+
+# What is asked instead of a member has to be done in so much of its time.
+WORTH: Final = 0.9
 
 _ROUNDS = 25
 
