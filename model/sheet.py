@@ -124,18 +124,26 @@ class SheetReader:
             EngineFailed: a network gave something else than it should; raised while asking.
         """
         document = Document(image, self._rules.pages)
-        key = hashlib.sha256(image).digest()
-        # Whoever makes a sheet whole while nobody waits is interrupted, and comes back.
+        return self._resumed(document, hashlib.sha256(image).digest())
+
+    def _resumed(self, document: Document, key: bytes) -> Iterator[Reading]:
+        """From where the sheet was left: who makes it whole while nobody waits is interrupted.
+
+        Nobody else has its pages meanwhile, though a job and a caller may bring the same file.
+        """
         pages = self._begun.pop(key, [])
         for page in pages:
             # They were found another time.
             page.finding_us = 0
-        while len(self._begun) >= _MOST_BEGUN:
-            self._begun.pop(next(iter(self._begun)))
-        self._begun[key] = pages
-        return self._steps(document, pages, key)
+        try:
+            yield from self._steps(document, pages)
+        except GeneratorExit:
+            while len(self._begun) >= _MOST_BEGUN:
+                self._begun.pop(next(iter(self._begun)))
+            self._begun[key] = pages
+            raise
 
-    def _steps(self, document: Document, pages: list[Page], key: bytes) -> Iterator[Reading]:
+    def _steps(self, document: Document, pages: list[Page]) -> Iterator[Reading]:
         yield from self._asked(pages, document.pages, 0)
         for number in range(len(pages), document.pages):
             began_ns = time.perf_counter_ns()
@@ -144,7 +152,6 @@ class SheetReader:
             yield from self._asked(pages, document.pages, 0)
         for members in range(1, self.size):
             yield from self._asked(pages, document.pages, members)
-        self._begun.pop(key, None)
         asked = [one.reading.members for page in pages for one in page.characters if one.reading]
         yield self._reading(pages, document.pages, max(asked, default=self.size), settled=True)
 

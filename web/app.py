@@ -43,7 +43,7 @@ from web.turnstile import Turnstile
 from web.uploads import uploads_blueprint
 from web.usage import usage_blueprint
 from web.witness import Witness
-from workers.contract.clock import Clock, wall_clock_ms
+from workers.contract.clock import Clock, steady_clock_ms, wall_clock_ms
 from workers.contract.connection import impatient
 from workers.contract.files import Files
 from workers.contract.items import Items
@@ -96,12 +96,12 @@ def create_app(
 ) -> Flask:
     """The WSGI application. It connects to nothing and starts no thread."""
     moved = threading.Event()
-    outages = Outages(clock)
+    outages = Outages(steady_clock_ms)
     timeout_ms = settings.redis_timeout_ms
     # Who looks is four times as impatient, so that requests seldom find out by themselves.
     looking = connect(settings, timeout_ms // 4, moved.set, LifoQueue)
     readiness = Readiness(looking, settings)
-    demand = Demand(readiness, clock)
+    demand = Demand(readiness, steady_clock_ms)
     latest = LatestStatus(readiness, Prober(looking, readiness), outages, demand)
     # The standard library's queue breaks when a time-out strikes in the middle of a wait.
     redis = connect(settings, timeout_ms, moved.set, LifoQueue)
@@ -113,13 +113,13 @@ def create_app(
     books = Books(
         settings.accounts, PublishedCards(looking), clock, jobs if settings.jobs else None
     )
-    guard = Guard(books, clock)
+    guard = Guard(books, steady_clock_ms)
     witness = Witness(settings.evidence, metrics, clock)
     traces = Traces(settings.otel_exporter_otlp_endpoint, settings.traced_percent)
     tally = Tally(metrics, books, witness)
     lobby = Lobby(_SEATS)
     acquaintance = Acquaintance(ledger, latest, books)
-    turnstile = Turnstile(acquaintance, metrics, witness, settings, clock)
+    turnstile = Turnstile(acquaintance, metrics, witness, settings, clock, steady_clock_ms)
     dispatcher = Dispatcher(ledger, listener, latest, outages, turnstile, settings, clock)
 
     app = Flask(__name__, static_folder=None)

@@ -67,15 +67,18 @@ class Turnstile:
         witness: Witness,
         settings: WebSettings,
         clock: Clock,
+        steady: Clock,
     ) -> None:
+        """``clock``: in epoch milliseconds, for when a call came; ``steady``: for all else."""
         self._acquaintance = acquaintance
         self._metrics = metrics
         self._witness = witness
         self._settings = settings
-        self._clock = clock
+        self._wall = clock
+        self._clock = steady
         # One for all, so that a lot is refused with it together.
         self._busy = FrontBusy()
-        self._precedents = Precedents(clock)
+        self._precedents = Precedents(steady)
         self._behind_until_ms = 0
         self._entering: set[Greenlet] = set()
         # Between the ends of two turns while others wait: how fast those get theirs, on average.
@@ -111,7 +114,7 @@ class Turnstile:
     def left_ms(self, glance: Glance) -> int:
         """How long its caller still waits, as the kernel tells; none at all is remembered."""
         now_ms, age_ms = self._clock(), glance.arrival().age_ms
-        glance.arrived_ms = now_ms - age_ms
+        glance.arrived_ms = self._wall() - age_ms
         left_ms = self._wait_ms(glance) - age_ms
         if left_ms <= 0:
             self._behind_until_ms = now_ms + _BEHIND_FOR_MS

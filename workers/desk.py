@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from workers.contract.clock import Clock
+from workers.contract.clock import Clock, steady_clock_ms
 from workers.contract.contents import Contents
 from workers.contract.files import Files
 from workers.contract.items import Items
@@ -56,7 +56,7 @@ class Desk:
             Unpacker(files, contents, Inputs(settings.max_image_bytes)),
             _pictured if ensemble.bundle.manifest.sheet is None else bytes,
             self.feeder.hurry,
-            clock,
+            steady_clock_ms,
         )
 
 

@@ -25,21 +25,24 @@ class Hand:
         self._shared: Any = RawArray("c", _BYTES)
 
     @contextmanager
-    def holding(self, task_id: str, requests: Sequence[ReadRequest]) -> Iterator[None]:
-        """Have these in hand for the length of the block, within a task of Celery's."""
-        self._shared.value = json.dumps((task_id, requests), ensure_ascii=False).encode()
+    def holding(self, ticket: str, requests: Sequence[ReadRequest]) -> Iterator[None]:
+        """Have these in hand for the length of the block, within the task with that ticket.
+
+        Its id would not do: two accounts may call their requests alike.
+        """
+        self._shared.value = json.dumps((ticket, requests), ensure_ascii=False).encode()
         try:
             yield
         finally:
             self._shared.value = b""
 
-    def within(self, task_id: str) -> list[ReadRequest]:
+    def within(self, ticket: str) -> list[ReadRequest]:
         """The requests in hand, if that is within this task; they are let go of."""
         try:
             holder, requests = json.loads(self._shared.value)
         except ValueError:
             return []  # nothing, or it died in the middle of a note
-        if holder != task_id:
+        if holder != ticket:
             return []
         self._shared.value = b""
         return [ReadRequest(*each) for each in requests]

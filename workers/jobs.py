@@ -58,7 +58,7 @@ class JobReader:
         unpacker: makes items of what jobs bring.
         pictured: makes of an item's file what the ensemble reads.
         offer: puts the next slices in line.
-        clock: in epoch milliseconds.
+        clock: steady, in milliseconds.
     """
 
     def __init__(

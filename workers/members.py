@@ -69,33 +69,35 @@ class Members:
 
         An engine that fails is an outcome too. ``fetched_us``: to fetch each took so long.
         """
+        began_ns = time.perf_counter_ns()
+        computed = _in_turns(self._begun(images, allowance, fetched_us))
+        took_us = int(_us_since(began_ns) / len(images))
+        return [each._replace(took_us=took_us) for each in computed]
+
+    def _begun(
+        self, images: Sequence[bytes], allowance: Allowance, fetched_us: float
+    ) -> list[_Steps]:
+        """The way of each image, behind the first member where that reads all of them at once."""
         bunch = self._ensemble.bunch
         if bunch and 1 < len(images) == self._pace.most and not allowance.express:
             try:
-                return self._together(bunch, images, allowance, fetched_us)
+                begun = self._together(bunch, images, fetched_us)
+                return [self._steps(each, allowance, asked=1) for each in begun]
             except ImageUnreadable:
-                logger.debug("one of a bunch cannot be read, so each is read alone")
+                logger.debug("one of a bunch cannot be read, so that each begins by itself")
             except Exception:
-                logger.exception("the engine failed on several images, so each is read alone")
-        return [self._alone(image, allowance, fetched_us) for image in images]
+                logger.exception("the engine failed on several images, and is asked about one")
+                self._pace.forget_bunch()
+        return [self._from_the_file(image, allowance, fetched_us) for image in images]
 
     def _together(
-        self, bunch: Bunch, images: Sequence[bytes], allowance: Allowance, fetched_us: float
-    ) -> list[Computed]:
-        """The first member reads all of them at once, and the others what it leaves open."""
-        began_ns = time.perf_counter_ns()
+        self, bunch: Bunch, images: Sequence[bytes], fetched_us: float
+    ) -> list[Iterator[Reading]]:
         opened = [self._opened(bunch.ensemble.pixels, image, fetched_us) for image in images]
         asked_ns = time.perf_counter_ns()
         begun = bunch.readings(opened)
         self._pace.learn_bunch(_us_since(asked_ns) / len(images))
-        computed = _in_turns([self._steps(each, allowance, asked=1) for each in begun])
-        took_us = int(_us_since(began_ns) / len(images))
-        return [each._replace(took_us=took_us) for each in computed]
-
-    def _alone(self, image: bytes, allowance: Allowance, fetched_us: float) -> Computed:
-        began_ns = time.perf_counter_ns()
-        (computed,) = _in_turns([self._from_the_file(image, allowance, fetched_us)])
-        return computed._replace(took_us=int(_us_since(began_ns)))
+        return begun
 
     def _from_the_file(self, image: bytes, allowance: Allowance, fetched_us: float) -> _Steps:
         express = self._ensemble.express if allowance.express else None

@@ -18,6 +18,10 @@ REPLY_MS: Final = 35
 # everything around the members for a moment, which says little of the next second.
 _NEW, _NEW_OVERHEAD = 1 / 8, 1 / 32
 
+# What is not asked is believed to become as cheap as what is, by their times when they were loaded.
+# Or what was slow for a moment would never be asked again; once it is, it is measured.
+_FOLLOWS = 1 / 32
+
 # A process that stood still for a moment takes many times as long, once. So no more is believed at
 # once: what is slow indeed is known after a few images, too.
 _HICCUP = 4
@@ -49,6 +53,9 @@ class Pace:
         self.member_us = float(member_us)
         self.express_us = float(express_us) if express_us else None
         self.bunch_us = float(bunch_us) if bunch_us else None
+        # Of a member's time.
+        self._express_share = express_us / member_us if express_us else None
+        self._bunch_share = bunch_us / member_us if bunch_us else None
         self._most = most
         self.overhead_us = float(_OVERHEAD_US)
         self.byte_ns = float(_BYTE_NS)
@@ -71,16 +78,26 @@ class Pace:
     def learn_member(self, took_us: float) -> None:
         """One member was asked."""
         self.member_us = _nearer(self.member_us, took_us, _NEW)
+        if self.express_us and self._express_share:
+            self.express_us = _follow(self.express_us, took_us * self._express_share)
+        if self.bunch_us and self._bunch_share:
+            self.bunch_us = _follow(self.bunch_us, took_us * self._bunch_share)
 
     def learn_express(self, took_us: float) -> None:
         """The express member was asked."""
-        if self.express_us is not None:
+        if self.express_us and self._express_share:
             self.express_us = _nearer(self.express_us, took_us, _NEW)
+            self.member_us = _follow(self.member_us, took_us / self._express_share)
 
     def learn_bunch(self, took_us: float) -> None:
         """The first member was asked about a bunch, and took so long for each."""
-        if self.bunch_us is not None:
+        if self.bunch_us and self._bunch_share:
             self.bunch_us = _nearer(self.bunch_us, took_us, _NEW)
+            self.member_us = _follow(self.member_us, took_us / self._bunch_share)
+
+    def forget_bunch(self) -> None:
+        """Images are read one at a time from now on."""
+        self.bunch_us = None
 
     def learn_bytes(self, count: int, took_us: float) -> None:
         """An image of so many bytes was fetched and decoded, whether it could be or not."""
@@ -119,3 +136,7 @@ class Pace:
 
 def _nearer(believed: float, measured: float, share: float) -> float:
     return believed + (min(measured, _HICCUP * believed) - believed) * share
+
+
+def _follow(believed: float, expected: float) -> float:
+    return min(believed, _nearer(believed, expected, _FOLLOWS))

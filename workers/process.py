@@ -34,7 +34,7 @@ from model.errors import BundleInvalid
 from workers.bounds import EndWhatIsBeyondBounds, Watch, resident_bytes
 from workers.celery import app, take_from
 from workers.container import cpu_quota
-from workers.contract.clock import wall_clock_ms
+from workers.contract.clock import steady_clock_ms, wall_clock_ms
 from workers.contract.connection import impatient, patient
 from workers.contract.keys import algorithm_of
 from workers.contract.line import Line
@@ -124,7 +124,7 @@ class Process:
             Line(self.line, hasty, settings),
             pace,
             settings,
-            wall_clock_ms,
+            steady_clock_ms,
             ensemble.bundle.digest,
         )
         self.traces = Traces(settings.otel_exporter_otlp_endpoint)
@@ -141,7 +141,7 @@ class Process:
         )
         self.told = Told(app, self.name)
         self.told.start()
-        self.streak = Streak(self.reader, self.hands[index], self.told, wall_clock_ms)
+        self.streak = Streak(self.reader, self.hands[index], self.told, steady_clock_ms)
         if sheet := ensemble.bundle.manifest.sheet:
             self.sketcher = Sketcher(Sketches(hasty), sheet.pages)
         if settings.jobs:
@@ -243,8 +243,9 @@ def _abandon(name: str, task_id: str, fields: Any, *, for_good: bool = False) ->
     settings = process.settings
     if name == READ_TASK:
         with patient(settings) as redis:
-            held = list(chain.from_iterable(hand.within(task_id) for hand in process.hands))
-            own = ReadRequest(task_id, fields["ticket"], account=fields.get("account", ""))
+            ticket = fields["ticket"]
+            held = list(chain.from_iterable(hand.within(ticket) for hand in process.hands))
+            own = ReadRequest(task_id, ticket, account=fields.get("account", ""))
             line = Line(process.line, redis, settings)
             for request in held or [own]:
                 # Of several it is not known which one was too much.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis import RedisError
@@ -64,32 +64,41 @@ class Reader:
         self._members = Members(ensemble, pace, clock, self._waiting)
         # When the last message was done with.
         self._ended_ns = 0
+        # So many messages were taken that are to be read next.
+        self._in_hand = 0
 
-    def read(self, requests: Sequence[ReadRequest], *, goes_on: bool = False) -> Read:
+    def read(
+        self, requests: Sequence[ReadRequest], goes_on: Callable[[], bool] = lambda: False
+    ) -> Read:
         """Execute messages as far as the ledger permits it, and store what came of them at once.
 
         An engine that fails is a result too, but one that is not kept: a re-send tries again.
-        ``goes_on``: who calls would read what waits next, too.
+        ``goes_on``: whether who calls would read what waits next, too, asked when these are read.
         """
         asked_ns = time.perf_counter_ns()
         least_us = self._pace.least_us(len(requests))
         turns = self._line.start(requests, least_us, self._pace.byte_ns)
         fetched_us = (time.perf_counter_ns() - asked_ns) / 1000 / len(requests)
-        told, running = {}, []
+        told: dict[ReadRequest, Mapping[str, Any]] = {}
+        running, partial = [], []
         for held in zip(requests, turns, strict=True):
             request, turn = held
             match turn.permission:
                 case Permission.RUN:
                     running.append(held)
                 case Permission.COMPLETE:
-                    told[request] = self._complete(request, turn, fetched_us)
+                    partial.append(held)
                 case refusal:
                     self._account(request, refusal.value)
                     told[request] = {"skipped": refusal.value}
         following: Sequence[ReadRequest] = ()
         if running:
-            done, following = self._run(running, asked_ns, fetched_us, goes_on=goes_on)
+            done, following = self._run(running, asked_ns, fetched_us, goes_on)
             told.update(done)
+        self._in_hand = len(following)
+        for request, turn in partial:
+            # Whoever waits goes first, and these are set aside again.
+            told[request] = self._complete(request, turn, fetched_us)
         self._ended_ns = time.perf_counter_ns()
         return Read([told[request] for request in requests], following)
 
@@ -111,8 +120,7 @@ class Reader:
         held: Sequence[tuple[ReadRequest, Turn]],
         asked_ns: int,
         fetched_us: float,
-        *,
-        goes_on: bool,
+        goes_on: Callable[[], bool],
     ) -> tuple[dict[ReadRequest, Mapping[str, Any]], Sequence[ReadRequest]]:
         requests, turns = [each[0] for each in held], [each[1] for each in held]
         with self._heartbeat.holding(requests):
@@ -123,7 +131,7 @@ class Reader:
                 for each, (request, turn) in zip(computed, held, strict=True)
             ]
             following = self._line.finish(
-                list(zip(requests, results, strict=True)), take=self._pace.most if goes_on else 0
+                list(zip(requests, results, strict=True)), take=self._pace.most if goes_on() else 0
             )
         if asked_ns - self._ended_ns <= turns[0].waited_ms * _NS_PER_MS:
             self._learn_overhead(computed, fetched_us)
@@ -148,9 +156,12 @@ class Reader:
         return self._told(request, computed, "completed", 0)
 
     def _waiting(self) -> int:
-        """How many others wait. When Redis cannot tell: the members asked so far have to do."""
+        """How many others wait, in line or in hand.
+
+        When Redis cannot tell: the members that were asked so far have to do.
+        """
         try:
-            return self._line.waiting()
+            return self._in_hand + self._line.waiting()
         except RedisError as error:
             logger.warning("Redis is away, stopping at an answer of some members: %s", error)
             return 1

@@ -9,7 +9,7 @@ parent nevertheless, who may have other things for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -33,19 +33,22 @@ class Streak:
     def read(self, first: ReadRequest) -> Mapping[str, Any]:
         """Read what Celery has brought, and what waits behind it; what came of the first."""
         until_ms = self._clock() + _LONGEST_MS
-        (result,), following = self._reader.read([first], goes_on=True)
+
+        def goes_on() -> bool:
+            return self._clock() < until_ms
+
+        (result,), following = self._reader.read([first], goes_on)
         while following:
-            following = self._go_on(first, following, until_ms)
+            following = self._go_on(first, following, goes_on)
         return result
 
     def _go_on(
-        self, first: ReadRequest, requests: Sequence[ReadRequest], until_ms: int
+        self, first: ReadRequest, requests: Sequence[ReadRequest], goes_on: Callable[[], bool]
     ) -> Sequence[ReadRequest]:
-        goes_on = self._clock() < until_ms
         try:
-            with self._hand.holding(first.uuid, requests), ExitStack() as all_told:
+            with self._hand.holding(first.ticket, requests), ExitStack() as all_told:
                 tells = [all_told.enter_context(self._told.of(each)) for each in requests]
-                results, following = self._reader.read(requests, goes_on=goes_on)
+                results, following = self._reader.read(requests, goes_on)
                 for tell, result in zip(tells, results, strict=True):
                     tell(result)
                 return following

@@ -176,6 +176,17 @@ def test_a_sheet_that_was_left_in_the_middle_is_gone_on_with(tmp_path: Path) -> 
     assert visits > 1
 
 
+def test_two_who_read_one_sheet_in_turns_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Given a job that is left in the middle, and a caller with the same file."""
+    reading_sheets, image = reader(tmp_path, row(20), strongest, strongest), sheet(*[BLUE] * 20)
+    job = reading_sheets.readings(image)
+    *_, before = islice(job, 2)
+    caller = reading_sheets.read(image)
+    *_, after = job
+    assert [one["read"] for one in characters(before.output)] == [True] * 8 + [False] * 12
+    assert caller.output == after.output
+
+
 def test_further_members_are_asked_only_where_they_may_change_something(tmp_path: Path) -> None:
     asked: list[str] = []
 

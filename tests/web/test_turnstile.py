@@ -28,7 +28,11 @@ class World:
         self.known: set[str] = set()
         monkeypatch.setattr(module, "arrival", lambda *_: Arrival(self.age_ms, hung_up=False))
         acquaintance = Mock(knows=lambda call: call.uuid in self.known)
-        self.turnstile = Turnstile(acquaintance, Mock(), Mock(), WebSettings(), lambda: self.now_ms)
+        self.turnstile = Turnstile(
+            *(acquaintance, Mock(), Mock(), WebSettings()),
+            clock=lambda: 0,
+            steady=lambda: self.now_ms,
+        )
 
     def call(self, uuid: str = "new", head: str = ORDINARY, padding: int = 0) -> Refusal | None:
         body = f'{{"esun_uuid": "{uuid}"}}' + " " * padding

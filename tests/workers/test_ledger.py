@@ -525,6 +525,21 @@ def test_a_question_repeated_over_a_broken_connection_gets_the_same_answer(
     assert desk.executions() == 1
 
 
+def test_what_was_taken_is_told_again_over_a_broken_connection(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for uuid in (UUID, *"12345678"):
+        desk.arrive(uuid)
+        desk.pass_ms(1)
+    desk.pick_up()
+    with monkeypatch.context() as patch:
+        patch.setattr("secrets.token_hex", lambda _: "the same question")
+        taken = [desk.finish(take=4) for _ in range(2)]
+    assert [each.uuid for each in taken[0]] == [*"1234"]
+    assert taken[0] == taken[1]
+    assert [each.uuid for each in desk.finish(take=4)] == [*"5678"]
+
+
 def test_messages_from_before_a_loss_of_data_disturb_nothing(desk: Desk) -> None:
     """Given a worker with a message in its hands when Redis comes back empty."""
     desk.arrive("old")
@@ -692,6 +707,32 @@ def test_an_image_goes_when_nobody_can_want_it(desk: Desk, end: str) -> None:
 def test_an_image_goes_by_itself_when_it_is_dropped_after(desk: Desk) -> None:
     desk.arrive()
     assert 0 < desk.redis.pttl(keys.image(desk.entry())) <= DROP_MS + 1_000
+
+
+@pytest.mark.parametrize("gone", ["entry", "image"])
+def test_the_image_of_what_is_gone_does_not_count(desk: Desk, gone: str) -> None:
+    desk.arrive()
+    entry = desk.entry()
+    desk.redis.delete(entry if gone == "entry" else keys.image(entry))
+    assert desk.pick_up() is Permission.GONE
+    assert desk.images() == {}
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_an_image_to_which_no_message_leads_counts_until_nobody_can_want_it(
+    desk: Desk, *, partial: bool
+) -> None:
+    """Given one that was lost with its worker, and one whose message was forgotten."""
+    desk.arrive()
+    desk.pick_up()
+    if partial:
+        desk.finish(PARTIAL)
+        desk.redis.delete(PARTIAL_QUEUE)
+    desk.line.beat("worker-1", Rate(1, 1), takes_default=True)
+    assert desk.images()["all"] == 64
+    desk.pass_ms(DROP_MS + 2_000)
+    desk.line.beat("worker-1", Rate(1, 1), takes_default=True)
+    assert desk.images() == {}
 
 
 def test_a_copy_brings_the_image_that_its_request_has_outlived(desk: Desk) -> None:

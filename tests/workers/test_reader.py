@@ -61,11 +61,11 @@ def express_member(_: bytes) -> Iterator[Reading]:
     yield Reading("得", 0.999, 1, settled=False)
 
 
-def read(
+def reader(
     line: OneLine,
     readings: Callable[[bytes], Iterator[Reading]] = five_members,
     express_us: int | None = None,
-) -> Any:
+) -> Reader:
     ensemble: Any = SimpleNamespace(
         readings=readings,
         size=MEMBERS,
@@ -78,7 +78,11 @@ def read(
     along: Any = SimpleNamespace(show=lambda _, *what: line.shown.append(what))
     scheduler = Scheduler(pace, lambda: NOW_MS)
     parts: Any = (line, heartbeat, scheduler, pace, lambda: NOW_MS, along, UNTRACED)
-    (told,), _ = Reader(ensemble, *parts).read([REQUEST])
+    return Reader(ensemble, *parts)
+
+
+def read(line: OneLine, *how: Any, **also: Any) -> Any:
+    (told,), _ = reader(line, *how, **also).read([REQUEST])
     return told
 
 
@@ -175,13 +179,30 @@ def test_a_sheet_is_read_as_far_as_its_caller_waits_and_told_what_was_not(
     along: Any = SimpleNamespace(show=lambda *_: None)
     scheduler = Scheduler(pace, lambda: NOW_MS)
     parts: Any = (line, heartbeat, scheduler, pace, lambda: now_ms, along, UNTRACED)
-    assert Reader(ensemble, *parts).read([REQUEST], goes_on=True).following == [NEXT]
+    assert Reader(ensemble, *parts).read([REQUEST], lambda: True).following == [NEXT]
 
     (result,) = line.stored
     assert (result.whole, result.members) == (False, 0)
     assert result.output == {"read": 9}
     assert Result.from_json(result.to_json()) == result
     assert pace.member_us == 1_000_000
+
+
+class Mixed(OneLine):
+    """Gives one that is to be made whole and one that somebody waits for, behind whom others do."""
+
+    def start(self, *_: Any) -> list[Turn]:
+        return [turn(Permission.COMPLETE), turn(Permission.RUN)]
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_who_waits_goes_before_what_is_to_be_made_whole(*, others: bool) -> None:
+    line = Mixed(turn(Permission.RUN))
+    (completed, answered), following = reader(line).read([REQUEST, NEXT], lambda: others)
+    assert [result.whole for result in line.stored] == [True, not others]
+    assert answered["members"] == "5/5"
+    assert completed["members"] == ("1/5" if others else "5/5")
+    assert list(following) == [NEXT] * others
 
 
 def test_redis_away_while_computing_is_no_failure_of_the_engine() -> None:

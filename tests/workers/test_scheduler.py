@@ -225,6 +225,7 @@ def bunched(bunch_us: int = 4_000, express_us: int | None = None) -> Bench:
     """Four images that are read together take 16 ms with the first member, 28 one by one."""
     bench = Bench(express_us=express_us)
     bench.pace.bunch_us, bench.pace._most = float(bunch_us), 4
+    bench.pace._bunch_share = bunch_us / MEMBER_US
     return bench
 
 
@@ -279,3 +280,29 @@ def test_a_process_that_stood_still_for_a_minute_is_believed_to_be_a_little_slow
     bench.pace.learn_bytes(100_000, 60e6)
     for what in ("member_us", "express_us", "bunch_us", "overhead_us", "byte_ns"):
         assert believed[what] < vars(bench.pace)[what] < 1.5 * believed[what]
+
+
+def test_what_was_slow_for_a_moment_is_tried_again() -> None:
+    bench = bunched(express_us=3_000)
+    for _ in range(9):
+        bench.pace.learn_bunch(60e6)
+        bench.pace.learn_express(60e6)
+    turn = Turn(Permission.RUN, b"", 0, bench.clock() + 900, 0, 500)
+    assert bench.pace.most == 1
+    assert not bench.scheduler.allowance([turn]).express
+    for _ in range(200):
+        bench.pace.learn_member(MEMBER_US)
+    assert bench.pace.most == 4
+    assert bench.scheduler.allowance([turn]).express
+
+
+@pytest.mark.parametrize("asked", ["learn_bunch", "learn_express"])
+def test_while_only_what_is_cheaper_is_asked_a_member_is_not_believed_to_be_slow_for_ever(
+    asked: str,
+) -> None:
+    bench = bunched(express_us=4_000)
+    for _ in range(9):
+        bench.pace.learn_member(60e6)
+    for _ in range(400):
+        getattr(bench.pace, asked)(4_000)
+    assert bench.pace.member_us == pytest.approx(MEMBER_US, rel=0.05)

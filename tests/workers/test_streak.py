@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -41,14 +41,14 @@ class World:
         reader: Any = self
         self.streak = Streak(reader, self.hand, told, lambda: self.now_ms)
 
-    def read(self, requests: Sequence[ReadRequest], *, goes_on: bool) -> Read:
+    def read(self, requests: Sequence[ReadRequest], goes_on: Callable[[], bool]) -> Read:
         uuids = [request.uuid for request in requests]
         if self.fails_at in uuids:
             raise RedisError("Redis is away")
         self.read_ += uuids
-        self.held.append(self.hand.within(FIRST.uuid))
+        self.held.append(self.hand.within(FIRST.ticket))
         self.now_ms += self.takes_ms
-        following = self.waiting[: self.takes] if goes_on else []
+        following = self.waiting[: self.takes] if goes_on() else []
         del self.waiting[: len(following)]
         return Read([{"answered": uuid} for uuid in uuids], following)
 
@@ -64,7 +64,7 @@ def test_what_waits_is_read_one_after_another_and_told() -> None:
     assert world.told == [(each.uuid, {"answered": each.uuid}) for each in REST]
     # Of the first Celery knows; in its place the parent finds each of the others.
     assert world.held == [[], *([each] for each in REST)]
-    assert world.hand.within(FIRST.uuid) == []
+    assert world.hand.within(FIRST.ticket) == []
 
 
 def test_several_are_read_together_and_each_is_told() -> None:
@@ -77,8 +77,14 @@ def test_several_are_read_together_and_each_is_told() -> None:
 def test_after_a_while_the_parent_has_its_turn() -> None:
     world = World(REST, takes_ms=100)
     world.streak.read(FIRST)
-    assert world.read_ == ["uuid-0", "uuid-1", "uuid-2", "uuid-3"]
-    assert len(world.waiting) == 2
+    assert world.read_ == ["uuid-0", "uuid-1", "uuid-2"]
+    assert len(world.waiting) == 3
+
+
+def test_behind_one_that_took_long_there_is_none() -> None:
+    world = World(REST, takes_ms=30_000)
+    world.streak.read(FIRST)
+    assert world.read_ == ["uuid-0"]
 
 
 def test_one_that_fails_ends_the_streak_and_not_what_was_before_it() -> None:
@@ -86,22 +92,22 @@ def test_one_that_fails_ends_the_streak_and_not_what_was_before_it() -> None:
     world.fails_at = "uuid-2"
     assert world.streak.read(FIRST) == {"answered": "uuid-0"}
     assert world.read_ == ["uuid-0", "uuid-1"]
-    assert world.hand.within(FIRST.uuid) == []
+    assert world.hand.within(FIRST.ticket) == []
 
 
 def test_the_longest_names_find_room_in_the_hand() -> None:
     hand = Hand()
-    with hand.holding(OWNED.uuid, LONGEST):
+    with hand.holding(OWNED.ticket, LONGEST):
         assert hand.within("another task") == []
-        assert hand.within(OWNED.uuid) == LONGEST
-    assert hand.within(OWNED.uuid) == []
+        assert hand.within(OWNED.ticket) == LONGEST
+    assert hand.within(OWNED.ticket) == []
 
 
 def test_what_was_noted_in_part_is_nothing() -> None:
     hand = Hand()
-    with hand.holding(OWNED.uuid, [OWNED]):
+    with hand.holding(OWNED.ticket, [OWNED]):
         hand._shared.value = hand._shared.value[:100]
-        assert hand.within(OWNED.uuid) == []
+        assert hand.within(OWNED.ticket) == []
 
 
 @pytest.mark.parametrize("for_good", [False, True])
@@ -127,7 +133,7 @@ def test_of_a_dead_process_that_is_given_back_which_it_had(
     monkeypatch.setattr(process, "hands", [Hand(), Hand()])
     monkeypatch.setattr(processes, "Line", Line)
     fields: Mapping[str, str] = {"ticket": FIRST.ticket}
-    holding = process.hands[1].holding(FIRST.uuid, held)
+    holding = process.hands[1].holding(FIRST.ticket, held)
     if held:
         # As in a process that dies: the block never ends.
         holding.__enter__()

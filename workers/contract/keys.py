@@ -87,6 +87,9 @@ IMAGES: Final = f"{_PREFIX}images"
 SIZES: Final = f"{_PREFIX}sizes"
 BYTES: Final = f"{_PREFIX}bytes"
 
+# What a process took with what it finished, by its question.
+TAKEN_PREFIX: Final = f"{_PREFIX}taken:"
+
 # How an account stands.
 ACCOUNT_PREFIX: Final = f"{_PREFIX}account:"
 

@@ -200,7 +200,8 @@ class Line:
         """
         stored = (self._stored(request, result) for request, result in results)
         taken = self._finish(
-            self.name, self._settings.max_queue, READS, take, *chain.from_iterable(stored)
+            *(self.name, self._settings.max_queue, READS, take, secrets.token_hex(8)),
+            *chain.from_iterable(stored),
         )
         return [ReadRequest.parse(message) for message in taken]
 

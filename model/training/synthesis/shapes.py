@@ -51,7 +51,8 @@ class Shapes:
             some = " ".join(sorted(missing)[:20])
             raise DataError(
                 f"{folder}: nothing there draws {len(missing)} of the labels: {some}"
-                f"{' ...' if len(missing) > 20 else ''}"  # noqa: PLR2004 - as many as are shown
+                f"{' ...' if len(missing) > 20 else ''}."  # noqa: PLR2004 - as many as are shown
+                " Put a font that does into that folder, or leave them out"
             )
         forms = variants(self._characters)
         common = repertoire(labels) - {*labels, *forms}

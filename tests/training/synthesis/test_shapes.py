@@ -22,7 +22,7 @@ def test_every_label_has_its_sources_and_the_rest_is_foreign(shapes: Path) -> No
 
 
 def test_labels_that_nothing_draws_are_listed(shapes: Path) -> None:
-    with pytest.raises(DataError, match="draws 2 of the labels: 德 鑫"):
+    with pytest.raises(DataError, match=r"draws 2 of the labels: 德 鑫\. Put a font"):
         Shapes(shapes, ("A", "德", "鑫", "isnull"))
 
 

@@ -34,6 +34,7 @@ for _, silent in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, '-inf', now - forge
   redis.call('HDEL', RATES, silent)
   redis.call('HDEL', MEMORY, silent)
 end
+free_expired(100)
 -- The list is one message short when a worker died with it.
 feed()
 return redis.call('HGET', SHADOWS, algorithm)

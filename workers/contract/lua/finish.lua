@@ -2,15 +2,15 @@
 -- one of fewer members asks for one of all, which then takes its place.
 --
 -- ARGV  4 most messages that are set aside  5 what messages have in them that the process would take
---       next  6 how many of these, 0 for none
---       7 request  8 ticket  9 result  10 keep_for_ms, 0 to forget at once  11 members that were
---       asked  12 whether that is all that matter, 1 or 0  13 whether it was the express member,
+--       next  6 how many of these, 0 for none  7 the question for them, each a new one
+--       8 request  9 ticket  10 result  11 keep_for_ms, 0 to forget at once  12 members that were
+--       asked  13 whether that is all that matter, 1 or 0  14 whether it was the express member,
 --       1 or 0, and so on for the others
 --
 -- Returns the messages that it takes: several where as many wait for each worker, and are small, or
 -- one. What a worker may have died of is taken alone.
 enter(ARGV[3])
-local most_aside, reads, most = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local most_aside, reads, most, question = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local FIELDS = 7
 -- Of the images in line, on the mean. To decode larger ones takes longer than to read them, which
 -- those that are taken with them would wait for.
@@ -74,7 +74,7 @@ local function finish(request, ticket, text, keep_for_ms, members, whole, expres
   end
 end
 
-for at = 7, #ARGV, FIELDS do
+for at = 8, #ARGV, FIELDS do
   local request, ticket, text, keep_for_ms, members, whole, express = unpack(ARGV, at, at + 6)
   finish(request, ticket, text, tonumber(keep_for_ms), members, whole == '1', express == '1')
 end
@@ -85,7 +85,11 @@ local function are_several_best()
     and tonumber(redis.call('HGET', BYTES, line) or 0) <= others * SMALL_BYTES
 end
 
-local taken = {}
+-- The same question again: the connection broke before the worker heard the answer.
+local taken = most > 0 and redis.call('LRANGE', TAKEN_PREFIX .. question, 0, -1) or {}
+if #taken > 0 then
+  return taken
+end
 if most > 1 and not are_several_best() then
   most = 1
 end
@@ -103,5 +107,9 @@ while #taken < most do
   redis.call('RPOP', INFERENCE)
   feed()
   taken[#taken + 1] = message
+end
+if #taken > 0 then
+  redis.call('RPUSH', TAKEN_PREFIX .. question, unpack(taken))
+  redis.call('PEXPIRE', TAKEN_PREFIX .. question, lease_ms)
 end
 return taken

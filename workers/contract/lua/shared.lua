@@ -96,6 +96,16 @@ local function free(entry)
   strike_out(entry)
 end
 
+-- What was lost with a worker or Redis, and whose caller did not come again, no message leads to.
+local function free_expired(most)
+  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', IMAGES, 0, now, 'LIMIT', 0, most)) do
+    free(entry)
+  end
+  for _, entry in ipairs(redis.call('ZRANGEBYSCORE', IMAGES, '-inf', now - SPARE, 'LIMIT', 0, most)) do
+    free(entry)
+  end
+end
+
 -- Somebody waits for it until then, or nobody does.
 local function mark(entry, until_ms, wanted)
   local size = redis.call('HGET', SIZES, entry)

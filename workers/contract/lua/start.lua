@@ -50,6 +50,8 @@ local function start(request, ticket)
       'state', 'lease_until', 'first_answer_by', 'last_answer_by', 'drop_after', 'pick_up',
       'message', 'sent', 'due', 'fronts'))
   if not fingerprint then
+    -- It was given up by whoever sent it, and nobody came by.
+    free(entry)
     return {'gone'}
   end
   local others = waiting()
@@ -99,6 +101,7 @@ local function start(request, ticket)
   local image = redis.call('GET', image_of(entry))
   if not image then
     redis.call('DEL', entry)
+    free(entry)
     for front in string.gmatch(fronts, '%S+') do
       redis.call('PUBLISH', front, entry .. '\n')
     end
