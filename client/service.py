@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
+import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -30,6 +34,8 @@ class Service:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"{url}: not a URL of http or https")
         self._url = url.rstrip("/")
+        # What it was waited for, the last time; once is enough.
+        self._told = ""
         self._headers = {"Authorization": f"Bearer {account_key}"} if account_key else {}
 
     def call(self, method: str, path: str, body: Any = None, key: str = "") -> Any:
@@ -68,14 +74,31 @@ class Service:
         headers = self._headers | ({"Idempotency-Key": key} if key else {})
         request = urllib.request.Request(self._url + path, data, headers, method=method)
         while True:
+            again_after_s = _AGAIN_AFTER_S
             try:
                 return _OPENER.open(request, timeout=_TIMEOUT_S)
             except urllib.error.HTTPError as error:
                 if error.code < HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise Refused(_detail(error), error.code) from error
-                time.sleep(float(error.headers.get("Retry-After", _AGAIN_AFTER_S)))
-            except OSError:
-                time.sleep(_AGAIN_AFTER_S)
+                again_after_s = float(error.headers.get("Retry-After", again_after_s))
+                why = _detail(error)
+            except OSError as error:
+                cause = error.reason if isinstance(error, urllib.error.URLError) else error
+                if _stays_so(cause):
+                    raise Refused(f"{self._url} cannot be reached: {cause}") from error
+                why = f"{self._url} does not answer: {cause}"
+            except http.client.HTTPException as error:
+                raise Refused(f"{self._url} does not speak HTTP: {error!r}") from error
+            if why != self._told:
+                print(f"{why}. Trying again, until Ctrl-C.", file=sys.stderr, flush=True)
+                self._told = why
+            time.sleep(again_after_s)
+
+
+def _stays_so(cause: object) -> bool:
+    """A name that nobody has, or a port that is none of TLS."""
+    has_no_name = isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
+    return has_no_name or isinstance(cause, ssl.SSLError)
 
 
 def _detail(error: urllib.error.HTTPError) -> str:

@@ -34,7 +34,9 @@ from deploy.programs import LONGEST_STOP_S, TIED, programs
 from model.bundle import Bundle
 from model.engines.cache import Cache
 from model.errors import BundleInvalid, EngineUnavailable
+from web.settings import WebSettings
 from workers.cores import usable_cores
+from workers.settings import WorkerSettings
 from workers.whereabouts import noted
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +59,10 @@ def main() -> int:
         if web_port == flower_port:
             raise ValueError(f"WEB_PORT and FLOWER_PORT are both {web_port}. Choose two.")
         redis, others = redis_server(), other_algorithms()
-    except (ValueError, FileNotFoundError) as error:
+        # What makes no sense now would not later, and the programs would say so for ever.
+        WebSettings.read()
+        Bundle.open(WorkerSettings.read().bundle)
+    except (ValueError, FileNotFoundError, BundleInvalid) as error:
         print(error, file=sys.stderr)
         return 1
     sample = own(json.loads(SAMPLE.read_text()))

@@ -201,19 +201,23 @@ class TarReader:
         return records
 
     def _unzipped(self, stream: BinaryIO) -> Iterator[bytes]:
-        engine = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # gzip's header and checksum
-        try:
-            while not engine.eof:
-                packed = engine.unconsumed_tail or stream.read(PIECE)
-                piece = engine.decompress(packed, PIECE)
-                if not packed and not piece:
-                    raise self._refused("ends in the middle of what gzip packed")
-                if piece:
-                    yield piece
-        except zlib.error as error:
-            raise self._refused(f"is damaged: {error}") from error
-        if engine.unused_data or stream.read(1):
-            raise self._refused("goes on behind the end of what gzip packed")
+        """All members: what several programs write in a row is one file."""
+        packed = stream.read(PIECE)
+        while packed:
+            if not _GZIP.startswith(packed[: len(_GZIP)]):
+                raise self._refused("goes on behind the end of what gzip packed")
+            engine = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # gzip's header and checksum
+            try:
+                while not engine.eof:
+                    piece = engine.decompress(packed, PIECE)
+                    if piece:
+                        yield piece
+                    packed = engine.unconsumed_tail or (b"" if engine.eof else stream.read(PIECE))
+                    if not packed and not piece and not engine.eof:
+                        raise self._refused("ends in the middle of what gzip packed")
+            except zlib.error as error:
+                raise self._refused(f"is damaged: {error}") from error
+            packed = engine.unused_data or stream.read(PIECE)
 
     def _refused(self, why: str, entry: TarInfo | None = None) -> BundleInvalid:
         where = f": {printable(entry.name)}" if entry else ""

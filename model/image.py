@@ -86,6 +86,10 @@ def upright(data: bytes, limits: Limits = CHARACTER, page: int = 0) -> Image.Ima
             return _upright(data, limits, page)
     except (ImageUnreadable, MemoryError):
         raise
+    except Image.DecompressionBombError as error:
+        raise ImageUnreadable(
+            f"the image has several times as many pixels as are read, at most {limits.pixels:,}"
+        ) from error
     except Exception as error:  # on damaged input decoders raise nearly anything
         if isinstance(error, OSError) and error.errno is not None:
             raise

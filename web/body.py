@@ -21,6 +21,7 @@ _TURN_EVERY_S = 0.01
 _BLOCK_BYTES = 262_144
 # Of a body that is too large, 64 MiB are read away before the caller is told.
 _DRAINED_BLOCKS = 256
+_DRAINED_BYTES = _DRAINED_BLOCKS * _BLOCK_BYTES
 
 _CUT_OFF = "The body did not arrive whole. Send the request again."
 
@@ -52,6 +53,10 @@ class Bodies:
         encoding = environ.get("HTTP_CONTENT_ENCODING", "identity")
         if encoding != "identity":
             raise EncodingUnknown(encoding)
+        length = int(environ.get("CONTENT_LENGTH") or 0)  # gunicorn has refused what is no number
+        if length > self._limit + (0 if "HTTP_EXPECT" in environ else _DRAINED_BYTES):
+            # Whoever asks first has not begun to send, and this much is read away for nobody.
+            raise self._too_large(self._max_image_bytes)
         stream = environ["wsgi.input"]
         try:
             with gevent.Timeout(_WITHIN_S, BodyLate()):
@@ -64,8 +69,7 @@ class Bodies:
             raise NotJson(_CUT_OFF) from error
         if body is None:
             raise self._too_large(self._max_image_bytes)
-        # gunicorn has refused what is no number.
-        if len(body) < int(environ.get("CONTENT_LENGTH") or 0):
+        if len(body) < length:
             raise NotJson(_CUT_OFF)
         return body
 

@@ -1,5 +1,7 @@
 """``python -m workers.evidence``: what was replied, when and by what; EVIDENCE says where that is.
 
+Of a service of ``make run`` on this machine it is known.
+
 find      replies by uuid, answer, account or time, the latest first, a JSON object a line
 status    how much there is, since when, and what is missing
 forget    delete what was answered to a uuid, and its image; that it was forgotten is kept
@@ -16,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workers import whereabouts
 from workers.contract.clock import wall_clock_ms
 from workers.contract.logbook import FILE, Logbook
 from workers.contract.settings import EvidenceSettings
@@ -44,13 +47,21 @@ def main() -> int:
     return 0
 
 
+def _of_make_run() -> str:
+    """Where the only service that runs here keeps it, else nowhere."""
+    try:
+        return whereabouts.find().get("EVIDENCE", "")
+    except whereabouts.Unclear:
+        return ""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m workers.evidence",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(evidence=EvidenceSettings.read().evidence)
+    parser.set_defaults(evidence=EvidenceSettings.read().evidence or _of_make_run())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     find = commands.add_parser("find", help="replies, by whatever is given")
     find.add_argument("uuid", nargs="?")

@@ -113,9 +113,12 @@ class Inputs:
         _refuse_long_list(stream)
         try:
             with zipfile.ZipFile(stream) as archive:
+                _refuse_list_within(archive)
                 for entry in archive.infolist():
                     if not entry.is_dir():
                         yield from self._each(self._zipped(number, archive, entry))
+        except InputRefused:
+            raise
         except Exception as error:
             raise InputRefused(f"the zip is damaged: {_of_the_file(error)}") from error
 
@@ -242,6 +245,13 @@ def _of_the_file(error: Exception) -> str:
     if is_disk or isinstance(error, MemoryError):
         raise error
     return printable(error)
+
+
+def _refuse_list_within(archive: zipfile.ZipFile) -> None:
+    """Of one that was cut off, the last list that is left may be that of a zip within it."""
+    begins = [entry.header_offset for entry in archive.infolist()]
+    if begins and min(begins) > 0:
+        raise InputRefused("the zip is cut off. Send the whole file.")
 
 
 def _refuse_long_list(stream: BinaryIO) -> None:

@@ -56,6 +56,8 @@ class Lifecycle:
         bundle = self._add(source)
         yield f"{bundle.id} is stored: its files and golden images are right"
         active = self._active(bundle.manifest.name)
+        if active.line == bundle.id:
+            raise NotDone(f"{bundle.id} is active already")
         try:
             require_room(_process_bytes(active))
         except NoRoom as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 # What a command needs to know of a service.
-NAMES: Final = ("REDIS_URL", "BUNDLES", "ENGINE_CACHE")
+NAMES: Final = ("REDIS_URL", "BUNDLES", "ENGINE_CACHE", "EVIDENCE")
 
 
 class Unclear(Exception):

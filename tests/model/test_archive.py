@@ -270,7 +270,7 @@ FILES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "wrong checksum": (lambda sound: flipped(gzip.compress(sound + END), -5), "is damaged"),
     "wrong length": (lambda sound: flipped(gzip.compress(sound + END), -1), "is damaged"),
     "behind gzip": (lambda sound: gzip.compress(sound + END) + b"x", "behind the end of what gzip"),
-    "two of gzip": (lambda sound: gzip.compress(sound + END) * 2, "behind the end of what gzip"),
+    "two of gzip": (lambda sound: gzip.compress(sound + END) * 2, "goes on behind its end"),
     "before gzip": (lambda sound: b"\n" + gzip.compress(sound + END), "is no tar"),
     "cut file": (lambda sound: gzip.compress(sound[:-700]), "members/2.pb ends before its"),
     "cut between files": (gzip.compress, "ends in the middle"),

@@ -100,6 +100,15 @@ def test_another_digest_is_refused_until_the_part_is_sent_again(world: World) ->
     assert complete(world, ticket).status_code == 200
 
 
+def test_a_part_that_comes_again_when_all_is_there_changes_nothing(world: World) -> None:
+    ticket = begin(world)
+    send(world, ticket, 0, 1, 2)
+    complete(world, ticket)
+    send(world, ticket, 0, content=b"x" + CONTENT[1:])
+    assert world.call("GET", f"/uploads/{ticket['id']}").json["complete"]
+    assert complete(world, ticket).status_code == 200
+
+
 @pytest.mark.parametrize("data", [b"", b"123456789", b"12345678901"])
 def test_a_part_has_its_length(world: World, data: bytes) -> None:
     ticket = begin(world)

@@ -202,6 +202,11 @@ def test_what_is_wrong_with_one_file_is_its_own(find: Find, data: bytes, why: st
         ("zip", b"", "neither a zip nor a tar"),
         ("zip", b"GIF89a", "neither a zip nor a tar"),
         ("zip", zipped(("1.png", b"one"))[:-30], "cut off"),
+        (
+            "zip",
+            zipped(("1", b"1"), ("2.zip", zipped(("3", b"3"))), method=zipfile.ZIP_STORED)[:-100],
+            "cut off",
+        ),
         ("zip", zipped(("1.png", b"one"))[40:], "neither a zip"),
         ("zip", b"PK\3\4" + zipped(("1.png", b"one"))[60:], "damaged"),
         ("zip", tarred((member("1.png"), bytes(2_000)), mode="w")[:1_500], "ends in the middle"),

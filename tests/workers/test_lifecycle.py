@@ -83,6 +83,19 @@ def test_what_cannot_take_anybodys_place_is_not_staged(
     assert desk.lifecycle._store.ids() == []
 
 
+def test_what_is_active_is_not_staged_again(desk: Desk) -> None:
+    folder = desk.bundle(version="2")
+    staging = desk.lifecycle.stage(folder)
+    next(staging)
+    next(staging)
+    desk.beat(NEW)
+    list(staging)
+    Line(NEW, desk.redis, WorkerSettings()).probed()
+    desk.lifecycle.promote(NEW, fewer=True)
+    with pytest.raises(NotDone, match="handwriting/2 is active already"):
+        list(desk.lifecycle.stage(folder))
+
+
 def test_what_does_not_prove_itself_is_not_stored(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_the_only_one_is_found(services: Services, tmp_path: Path) -> None:
         "REDIS_URL": "redis://:secret@127.0.0.1:1/0",
         "BUNDLES": "/store",
         "ENGINE_CACHE": "",
+        "EVIDENCE": "",
     }
     assert tuple(find()) == NAMES
     (note,) = (tmp_path / "punctual" / "services").iterdir()
