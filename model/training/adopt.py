@@ -25,12 +25,14 @@ class Teaching:
     """How a reader learns the bundle's labels before it is adopted.
 
     ``run``: folder of its state, from which it goes on. ``synthetic``: drawn images beside the
-    others, such as of `isnull`.
+    others, such as of `isnull`. ``after``: folder of another training's state, with whose end it
+    begins.
     """
 
     lessons: Lessons
     run: Path
     synthetic: Path | None = None
+    after: Path | None = None
 
 
 def adopt(
@@ -105,5 +107,8 @@ def _taught(
     mix = Mix(synthetic=_SYNTHETIC)
     seed = teaching.lessons.seed
     batches = Batches(every, rows, _BATCH, mix, len(labels), seed, synthetic)
-    steps = ReaderTuner(reader, teaching.lessons).fit(batches, teaching.run)
+    tuner = ReaderTuner(reader, teaching.lessons)
+    if teaching.after:
+        tuner.begin_after(teaching.after)
+    steps = tuner.fit(batches, teaching.run)
     return {"images": len(rows), "steps": steps, **asdict(teaching.lessons)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,21 +158,29 @@ def test_a_reader_learns_the_labels_before(characters: str, bundle: Path, tmp_pa
     known = pack(tmp_path / "known", [tmp_path / "member.pb"], golden, facts).folder
     reader = line_reader(tmp_path / "reader.onnx", characters)
 
-    def taught(epochs: int) -> Bundle:
-        return adopt(
-            *(known, reader, folder, tmp_path / "cache", tmp_path / "out"),
+    def taught(name: str, epochs: int, rate: float, after: Path | None = None) -> Any:
+        lessons = Lessons(epochs, rate)
+        bundle = adopt(
+            *(known, reader, folder, tmp_path / "cache", tmp_path / name),
             version="2",
             instead_of=1,
-            teaching=Teaching(Lessons(epochs, rate=0.05), tmp_path / "run"),
+            teaching=Teaching(lessons, tmp_path / f"{name}-run", after=after),
         )
+        return bundle.manifest.provenance["adopted"]["taught"]
 
-    first = taught(8).manifest.provenance["adopted"]["taught"]
+    def answers(name: str) -> list[str]:
+        (network,) = Ensemble.load(tmp_path / name, "openvino", 1).networks
+        images = [np.tile(np.float32(COLOURS[each]), (SIDE, SIDE, 1)) for each in ("日", "月")]
+        return [LABELS[int(network(image).argmax())] for image in images]
+
+    first = taught("out", 8, 0.05)
     assert first == {"images": 560, "steps": 32, "epochs": 8, "rate": 0.05, "seed": 1}
-    (network,) = Ensemble.load(tmp_path / "out", "openvino", 1).networks
-    said = [network(np.tile(np.float32(COLOURS[each]), (SIDE, SIDE, 1))) for each in ("日", "月")]
-    assert [LABELS[int(told.argmax())] for told in said] == ["月", "日"]
+    assert answers("out") == ["月", "日"]
     # Its state is that of the end: nothing is left to learn.
-    assert taught(8).manifest.provenance["adopted"]["taught"] == first
+    assert taught("out", 8, 0.05) == first
+    # Another training may begin with that; it would learn next to nothing by itself.
+    taught("after", 1, 1e-6, after=tmp_path / "out-run")
+    assert answers("after") == ["月", "日"]
     with pytest.raises(DataError, match="0 images are left to learn from"):
         adopt(
             *(bundle, reader, folder, tmp_path / "cache", tmp_path / "other"),

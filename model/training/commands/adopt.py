@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="of the order and looks of what it is shown; with another one it errs otherwise",
     )
+    add(
+        "--after",
+        type=Path,
+        help="folder of another training of the same reader, with whose end this one begins",
+    )
     add("--synthetic", type=Path, help="drawn images for it to learn beside, such as of isnull")
 
 
@@ -52,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.training is None:
             raise DataError("--epochs needs --run, a folder for the state of the training")
         lessons = Lessons(arguments.epochs, arguments.rate, arguments.seed)
-        teaching = Teaching(lessons, arguments.training, arguments.synthetic)
+        teaching = Teaching(lessons, arguments.training, arguments.synthetic, arguments.after)
     with tempfile.TemporaryDirectory() as scratch:
         bundle = adopt(
             arguments.bundle,

@@ -74,6 +74,20 @@ class ReaderTuner:
             variable.assign(average)
         return step
 
+    def begin_after(self, folder: Path) -> None:
+        """Begin with what another training of the same reader has ended with.
+
+        Raises:
+            CheckpointError: its state cannot be read, or is that of another reader.
+        """
+        shapes = {name: tuple(variable.shape) for name, variable in self._state().items()}
+        _, arrays = checkpoint.load(folder / STATE, shapes)
+        for number, (variable, average) in enumerate(
+            zip(self._reader.variables, self._averages, strict=True)
+        ):
+            variable.assign(arrays[f"average/{number}"])
+            average.assign(arrays[f"average/{number}"])
+
     def _step(self, images: Images, wanted: Floats, seed: tf.Tensor) -> tf.Tensor:
         """A step of AdamW and of the running average; returns the mean loss."""
         looks = augment(images, images.shape[1], seed)
