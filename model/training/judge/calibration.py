@@ -26,9 +26,9 @@ REFUSED = 0.015
 # Whose label has less than this, among the characters, is not readable.
 READABLE = 0.05
 TEMPERATURES = np.geomspace(0.3, 3.0, 93)
-# Share of the answers that leaving early may change, a third of the promised 0.5 %: the thresholds
-# fit these images better than others, of which up to three times as many change.
-CHANGED = 0.0015
+# Share of the answers that leaving early may change, a quarter of the promised 0.5 %: the
+# thresholds fit these images better than others, of which up to three times as many change.
+CHANGED = 0.00125
 # On fewer images such a share would be less than one.
 LEAST_IMAGES = round(1 / CHANGED)
 RISKS, HALVINGS, NEWTON_STEPS, PRIOR = (1e-6, 0.5), 14, 25, 0.1
