@@ -12,7 +12,7 @@ RESPOND_ASYNC = "respond-async"
 MIN_WAIT_MS = 50
 MAX_WAIT_MS = 30_000
 
-_WAIT = re.compile(r'("?)\s*wait\s*=\s*("?)(-?[0-9]+(?:\.[0-9]+)?)\2\s*(?:;.*)?\1', re.IGNORECASE)
+_WAIT = re.compile(r'("?)\s*wait\s*=\s*("?)([0-9]+(?:\.[0-9]+)?)\2\s*(?:;.*)?\1', re.IGNORECASE)
 _RETURN = re.compile(r'("?)\s*return\s*=\s*("?)([a-z]+)\2\s*(?:;.*)?\1', re.IGNORECASE)
 
 

@@ -70,7 +70,6 @@ def test_what_looks_like_a_key_in_the_body_is_none() -> None:
 
 def test_the_callers_patience() -> None:
     assert glance(HEAD + b"Prefer: wait=2.5\r\n\r\n" + BODY).wait_ms == 2_500
-    assert glance(HEAD + b"Prefer: wait=-1\r\n\r\n" + BODY).wait_ms == 50
 
 
 def test_the_rest_of_a_request_that_comes_in_two_parts_is_awaited() -> None:
