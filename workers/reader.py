@@ -75,6 +75,7 @@ class Reader:
         An engine that fails is a result too, but one that is not kept: a re-send tries again.
         ``goes_on``: whether who calls would read what waits next, too, asked when these are read.
         """
+        self._in_hand = 0
         asked_ns = time.perf_counter_ns()
         least_us = self._pace.least_us(len(requests))
         turns = self._line.start(requests, least_us, self._pace.byte_ns)

@@ -205,6 +205,15 @@ def test_who_waits_goes_before_what_is_to_be_made_whole(*, others: bool) -> None
     assert list(following) == [NEXT] * others
 
 
+def test_what_was_taken_does_not_wait_any_more_when_it_is_read() -> None:
+    """Given answers for the record, which are whole while nobody waits."""
+    line = OneLine(turn(Permission.RUN, answer_in_ms=0))
+    own = reader(line)
+    own.read([REQUEST], lambda: True)
+    own.read([NEXT])
+    assert [result.members for result in line.stored] == [MEMBERS, MEMBERS]
+
+
 def test_redis_away_while_computing_is_no_failure_of_the_engine() -> None:
     """Given an answer for the record, which asks Redis between members whether others wait."""
     line = OneLine(turn(Permission.RUN, answer_in_ms=0))
