@@ -54,8 +54,8 @@ class Pace:
         self.express_us = float(express_us) if express_us else None
         self.bunch_us = float(bunch_us) if bunch_us else None
         # Of a member's time.
-        self._express_share = express_us / member_us if express_us else None
-        self._bunch_share = bunch_us / member_us if bunch_us else None
+        self._express_share = express_us / member_us if express_us else 0.0
+        self._bunch_share = bunch_us / member_us if bunch_us else 0.0
         self._most = most
         self.overhead_us = float(_OVERHEAD_US)
         self.byte_ns = float(_BYTE_NS)
@@ -78,20 +78,20 @@ class Pace:
     def learn_member(self, took_us: float) -> None:
         """One member was asked."""
         self.member_us = _nearer(self.member_us, took_us, _NEW)
-        if self.express_us and self._express_share:
+        if self.express_us:
             self.express_us = _follow(self.express_us, took_us * self._express_share)
-        if self.bunch_us and self._bunch_share:
+        if self.bunch_us:
             self.bunch_us = _follow(self.bunch_us, took_us * self._bunch_share)
 
     def learn_express(self, took_us: float) -> None:
         """The express member was asked."""
-        if self.express_us and self._express_share:
+        if self.express_us:
             self.express_us = _nearer(self.express_us, took_us, _NEW)
             self.member_us = _follow(self.member_us, took_us / self._express_share)
 
     def learn_bunch(self, took_us: float) -> None:
         """The first member was asked about a bunch, and took so long for each."""
-        if self.bunch_us and self._bunch_share:
+        if self.bunch_us:
             self.bunch_us = _nearer(self.bunch_us, took_us, _NEW)
             self.member_us = _follow(self.member_us, took_us / self._bunch_share)
 
