@@ -13,7 +13,7 @@ from model.training.data.batches import Batches, Mix
 from model.training.data.dataset import Dataset, load
 from model.training.errors import DataError
 from model.training.fit.reader_tuner import Lessons, ReaderTuner
-from model.training.frozen.line_reader import LineReader
+from model.training.frozen.line_reader import HEIGHT, LineReader
 from model.training.frozen.release import engine_agreement, read_frozen, write_graph
 
 ENGINE = "openvino"
@@ -43,6 +43,7 @@ def adopt(
     out: Path,
     *,
     version: str,
+    width: int = HEIGHT,
     instead_of: int | None = None,
     licence: str = "",
     teaching: Teaching | None = None,
@@ -56,6 +57,7 @@ def adopt(
         cache: folder for decoded images.
         out: where to write the bundle.
         version: of it.
+        width: pixels of a picture for the reader, which takes it 48 high.
         instead_of: the member that goes, counted from 1.
         licence: is added to that of the bundle.
         teaching: how it learns before, from those of the images that are not held out.
@@ -72,8 +74,9 @@ def adopt(
         raise DataError(f"{bundle.id} has no member {instead_of}, but {len(graphs)} of them")
     images = unseen(bundle, data, cache)
     size = manifest.input.height
-    function = LineReader(reader, manifest.labels, size, learns=teaching is not None)
-    note: dict[str, Any] = {"reader": reader.name, "instead_of": instead_of}
+    learns = teaching is not None
+    function = LineReader(reader, manifest.labels, size, width=width, learns=learns)
+    note: dict[str, Any] = {"reader": reader.name, "width": width, "instead_of": instead_of}
     if teaching:
         note["taught"] = _taught(function, bundle, data, cache, images, teaching)
     graph, parity = function.frozen(images.images)

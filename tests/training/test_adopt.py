@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,20 @@ def test_a_reader_of_lines_is_a_member_like_any_other(
     for engine in ENGINES:
         ensemble = Ensemble.load(made.folder, engine, 1)
         assert (ensemble.size, ensemble.read(blue).answer) == (2, "月")
+
+
+def test_a_reader_may_see_characters_wider(bundle: Path, data: Path, tmp_path: Path) -> None:
+    """A red edge of 6 px is half a column of 8 px where 96 px become 64, and less where 48."""
+    made = adopted(bundle, data, tmp_path, instead_of=1, width=64)
+    assert made.manifest.provenance["adopted"]["width"] == 64
+    wide = Ensemble.load(made.folder, "openvino", 1).networks[0]
+    shutil.rmtree(made.folder)
+    square = Ensemble.load(adopted(bundle, data, tmp_path, instead_of=1).folder, "openvino", 1)
+    image = np.tile(np.float32(COLOURS["月"]), (SIDE, SIDE, 1))
+    image[:, :6] = COLOURS["日"]
+    assert wide(image)[0] > square.networks[0](image)[0] + 0.2
+    with pytest.raises(DataError, match="cannot take pictures of 48 x 0 px"):
+        adopted(bundle, data, tmp_path, width=0)
 
 
 def test_it_says_isnull_of_a_character_that_is_none_of_the_labels(

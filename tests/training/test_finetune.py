@@ -167,7 +167,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
         graph = freeze(network, "fp32")
         return crushed(graph) if storage == "mixed" else graph
 
-    monkeypatch.setattr(graph_network, "halved", crushed)
+    monkeypatch.setattr(graph_network, "rounded", crushed)
     monkeypatch.setattr(release, "freeze", frozen)
 
 

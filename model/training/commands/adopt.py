@@ -20,6 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="where to write it")
     add("--instead-of", type=int, help="number of the member whose place it takes (default: none)")
     add(
+        "--width",
+        type=int,
+        default=48,
+        help="pixels that a picture is wide for the reader, where it is 48 high; one that sees"
+        " characters wider errs otherwise (default: 48)",
+    )
+    add(
         "--epochs",
         type=int,
         default=0,
@@ -66,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.cache or Path(scratch),
             arguments.out,
             version=arguments.version,
+            width=arguments.width,
             instead_of=arguments.instead_of,
             licence=arguments.licence,
             teaching=teaching,

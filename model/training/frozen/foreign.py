@@ -21,8 +21,6 @@ from model.training.judge.evaluation import Floats, Images
 # How far from 1 probabilities may sum up.
 ROUNDING = 0.01
 RANK, CHANNELS = 4, 3
-# Numbers from which on an array is a kernel.
-LEAST_HALVED, MOST_16 = 20_000, 32_767
 SAVED = "saved_model.pb"
 Function = Callable[[tf.Tensor], tf.Tensor]
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
@@ -48,7 +46,7 @@ class ForeignModel:
         if not path.exists():
             raise DataError(f"{path}: no such model")
         if path.suffix == ".onnx":
-            network = OnnxNetwork(path, size)
+            network = OnnxNetwork(path, (size, size) if size else None)
             return cls(path, network, network.size)
         function, inputs, outputs = _saved(path) if path.is_dir() else _keras(path)
         if len(inputs) != 1 or len(outputs) != 1:
@@ -182,51 +180,6 @@ def frozen(function: Function, size: tuple[int, int], path: Path) -> tf.compat.v
             " replace the layers that make them"
         )
     return definition
-
-
-def halved(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """The graph with its kernels stored as 16-bit whole numbers, a scale for each output channel.
-
-    Floats of 16 bits would have a sixteenth of the precision.
-    """
-    written = tf.compat.v1.GraphDef(versions=graph.versions)
-    for node in graph.node:
-        array = tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
-        if array is None or array.dtype != np.float32 or array.size < LEAST_HALVED:
-            written.node.append(node)
-            continue
-        scale = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0) / MOST_16
-        scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
-        with tf.Graph().as_default() as stored:
-            whole = tf.constant(np.round(array / scale).astype(np.int16))
-            tf.multiply(tf.cast(whole, tf.float32), tf.constant(scale), name="kernel")
-        for each in stored.as_graph_def().node:
-            last = each.name == "kernel"
-            each.name = node.name if last else f"{node.name}/{each.name}"
-            each.input[:] = [f"{node.name}/{source}" for source in each.input]
-            written.node.append(each)
-    return written
-
-
-def whole(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """The graph before it was ``halved``, its kernels as the rounded numbers that they are."""
-    stored = {
-        node.name: list(node.input)
-        for node in graph.node
-        if node.op == "Mul" and all(each.startswith(f"{node.name}/") for each in node.input)
-    }
-    with tf.Graph().as_default() as opened, tf.compat.v1.Session(graph=opened) as session:
-        tf.graph_util.import_graph_def(graph, name="")
-        arrays = session.run({name: f"{name}:0" for name in stored})
-    written = tf.compat.v1.GraphDef(versions=graph.versions)
-    for node in graph.node:
-        if node.name in arrays:
-            with tf.Graph().as_default() as single:
-                tf.constant(arrays[node.name], name=node.name)
-            written.node.extend(single.as_graph_def().node)
-        elif not any(node.name.startswith(f"{name}/") for name in stored):
-            written.node.append(node)
-    return written
 
 
 def _operations(function: Any) -> set[str]:

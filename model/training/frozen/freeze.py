@@ -16,20 +16,18 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from model.detection import FOUND
 from model.training.choices import Storage
 from model.training.errors import ExportError
+from model.training.frozen.rounding import Floats, quantise, twelve_bits
 from model.training.pages.network import HEATS
 
 IMAGE, PROBABILITIES = "image", "probabilities"
 # The number of weights from which a kernel is rounded: to 16 bits, to 12, and to 8.
 LEAST_16, LEAST_12, LEAST_8 = 1_024, 20_000, 200_000
 Activation = Callable[[tf.Tensor], tf.Tensor]
-Floats = npt.NDArray[np.float32]
-Whole = npt.NDArray[np.int16]
 
 
 def freeze(model: keras.Model, storage: Storage) -> tf.compat.v1.GraphDef:
@@ -167,39 +165,9 @@ class _Writer:
             return tf.cast(tf.constant(whole.astype(np.int8)), tf.float32), scale
         if kernel.size >= LEAST_12 and kernel.size % 2 == 0:
             whole, scale = quantise(kernel, channel, 12)
-            return _twelve_bits(whole), scale * 16
+            return twelve_bits(whole), scale * 16
         whole, scale = quantise(kernel, channel, 16)
         return tf.cast(tf.constant(whole), tf.float32), scale
-
-
-def quantise(kernel: Floats, channel: int, bits: int) -> tuple[Whole, Floats]:
-    """Whole numbers of so many bits and, for each channel, the scale with the least square error.
-
-    The scales (channels,) are those that the whole numbers are to be multiplied by.
-    """
-    most = 2 ** (bits - 1) - 1
-    others = tuple(axis for axis in range(kernel.ndim) if axis != channel)
-    largest = np.maximum(np.abs(kernel).max(axis=others, keepdims=True), 1e-12)
-    best, least = largest / most, np.full(largest.shape, np.inf)
-    for share in np.linspace(0.6, 1.0, 21):
-        scale = largest * share / most
-        rounded = np.clip(np.round(kernel / scale), -most, most) * scale
-        error = np.square(rounded - kernel).sum(axis=others, keepdims=True)
-        best, least = np.where(error < least, scale, best), np.minimum(error, least)
-    whole = np.clip(np.round(kernel / best), -most, most).astype(np.int16)
-    return whole, best.ravel().astype(np.float32)
-
-
-def _twelve_bits(whole: Whole) -> tf.Tensor:
-    """A sixteenth of an even number of whole numbers, from their upper 8 and lower 4 bits.
-
-    The lower bits of the first half stand in the upper bits of a byte, beside those of the second.
-    """
-    first, second = (whole & 15).astype(np.uint8).reshape(2, -1)
-    pairs = tf.cast(tf.constant(first << 4 | second), tf.float32) / 16
-    upper = tf.floor(pairs)
-    lower = tf.reshape(tf.stack([upper / 16, pairs - upper]), whole.shape)
-    return tf.cast(tf.constant((whole >> 4).astype(np.int8)), tf.float32) + lower
 
 
 def _bypassed(model: keras.Model) -> set[int]:

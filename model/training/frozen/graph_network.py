@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from model.training.choices import Storage
-from model.training.frozen.foreign import halved, whole
 from model.training.frozen.freeze import IMAGE, PROBABILITIES
+from model.training.frozen.rounding import rounded, whole
 
 # Kernels, and what is added to channels of pictures. Fewer numbers are slopes and exponents.
 _RANK, _LEAST = 4, 8
@@ -63,4 +63,4 @@ class GraphNetwork:
             if node.name in self._learnt:
                 tensor = tf.make_tensor_proto(self._learnt[node.name].numpy())
                 node.attr["value"].tensor.CopyFrom(tensor)
-        return halved(graph) if storage == "mixed" else graph
+        return rounded(graph) if storage == "mixed" else graph

@@ -14,13 +14,14 @@ import tensorflow as tf
 
 from model.training.data.labels import ISNULL
 from model.training.errors import DataError
-from model.training.frozen.foreign import SCALINGS, frozen, halved
+from model.training.frozen.foreign import SCALINGS, frozen
 from model.training.frozen.onnx import OnnxNetwork
 from model.training.frozen.parity import Parity, compare, frozen_answers, in_batches
+from model.training.frozen.rounding import rounded
 from model.training.judge.evaluation import Images
 
 # Pixels: as high as the lines that such networks are trained on.
-_HEIGHT = 48
+HEIGHT = 48
 _CHARACTERS = "character"
 _LEAST = 1e-12
 
@@ -32,25 +33,33 @@ class LineReader:
     """
 
     def __init__(
-        self, path: Path, labels: tuple[str, ...], size: int, *, learns: bool = False
+        self,
+        path: Path,
+        labels: tuple[str, ...],
+        size: int,
+        *,
+        width: int = HEIGHT,
+        learns: bool = False,
     ) -> None:
         """``path``: an ONNX file as PaddleOCR's are, with its characters, a line each, in it.
 
-        What ``learns`` has its kernels and biases in ``variables``, and need not know all labels.
+        ``width``: pixels that a picture is wide where it is 48 high; one that sees characters
+        wider errs otherwise. What ``learns`` has its kernels and biases in ``variables``, and
+        need not know all labels.
 
         Raises:
             DataError: it is none, or does not know the labels.
         """
         self._path, self._size = path, size
-        self._network = OnnxNetwork(path, _HEIGHT, learns=learns)
+        self._network = OnnxNetwork(path, (HEIGHT, width), learns=learns)
         self.variables = self._network.variables
         listed = self._network.note(_CHARACTERS)
         if listed is None:
             raise DataError(f"{path} does not tell which characters it reads")
-        if ISNULL not in labels or size % _HEIGHT:
+        if ISNULL not in labels or size % HEIGHT:
             raise DataError(
                 f"a reader of lines goes with labels among which is {ISNULL}, and with pictures of"
-                f" a multiple of {_HEIGHT} px"
+                f" a multiple of {HEIGHT} px"
             )
         # Before them comes the sign for none at all.
         at = {character: place for place, character in enumerate(listed.split("\n"), start=1)}
@@ -65,11 +74,14 @@ class LineReader:
         self._places = [at[character] for character in characters]
         self._foreign = sorted(at[each] for each in foreign)
         self._back = np.argsort([*map(labels.index, characters), labels.index(ISNULL)])
-        self._shrink = size // _HEIGHT
+        rows = size // HEIGHT
+        self._width, self._window = width, (rows, rows if width == HEIGHT else 1)
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """The root of the highest that each label reaches in any column, as shares."""
-        small = tf.nn.avg_pool2d(image, self._shrink, self._shrink, "VALID")
+        small = tf.nn.avg_pool2d(image, self._window, self._window, "VALID")
+        if small.shape[2] != self._width:
+            small = tf.image.resize(small, (HEIGHT, self._width))
         blue_first = tf.gather(SCALINGS["-1..1"](small), [2, 1, 0], axis=3)
         columns = self._network(blue_first)
         known = tf.reduce_max(tf.gather(columns, self._places, axis=2), axis=1)
@@ -80,12 +92,12 @@ class LineReader:
         return tf.gather(shares, self._back, axis=1)
 
     def frozen(self, images: Images) -> tuple[tf.compat.v1.GraphDef, Parity]:
-        """As a graph with kernels of 16 bits, and how that answers images (n, size, size, 3).
+        """As a graph of rounded kernels, and how that answers images (n, size, size, 3).
 
         Raises:
             ExportError: it cannot be one, or answers otherwise.
         """
-        graph = halved(frozen(self, (self._size, self._size), self._path))
+        graph = rounded(frozen(self, (self._size, self._size), self._path))
         parity = compare(in_batches(self, images), frozen_answers(graph, images))
         parity.prove(str(self._path), "it cannot be taken over")
         return graph, parity

@@ -31,7 +31,9 @@ class OnnxNetwork:
     ``size``: height and width in pixels.
     """
 
-    def __init__(self, path: Path, size: int | None = None, *, learns: bool = False) -> None:
+    def __init__(
+        self, path: Path, size: tuple[int, int] | None = None, *, learns: bool = False
+    ) -> None:
         """Read a file of a network with one input (n, 3, height, width) and one output.
 
         ``size`` is for networks that take pictures of any size. What ``learns`` has its kernels and
@@ -52,11 +54,19 @@ class OnnxNetwork:
                 " one of each"
             )
         self.size = _size(path, model.input().get_partial_shape(), size)
-        model.reshape([1, _CHANNELS, *self.size])
-        # What depends on the size alone is computed now.
-        folding = Manager()
-        folding.register_pass(ConstantFolding())
-        folding.run_passes(model)
+        height, width = self.size
+        try:
+            if min(self.size) < 1:
+                raise ValueError("there is nothing to see")
+            model.reshape([1, _CHANNELS, height, width])
+            # What depends on the size alone is computed now.
+            folding = Manager()
+            folding.register_pass(ConstantFolding())
+            folding.run_passes(model)
+        except Exception as error:  # OpenVINO's own errors are not public
+            raise DataError(
+                f"{path} cannot take pictures of {height} x {width} px: {first_line(error)}"
+            ) from error
         self._model = model
         self._learnt = _learnable(model) if learns else {}
 
@@ -94,15 +104,21 @@ class OnnxNetwork:
         raise DataError(f"{self._path} gives nothing")
 
 
-def _size(path: Path, shape: openvino.PartialShape, size: int | None) -> tuple[int, int]:
+def _size(
+    path: Path, shape: openvino.PartialShape, size: tuple[int, int] | None
+) -> tuple[int, int]:
     """Height and width that the input takes; raises DataError if it is not RGB, channels first."""
     if shape.rank.is_dynamic or len(shape) != PICTURES or shape[1] != _CHANNELS:
         raise DataError(f"{path} takes the shape {shape}; expected (images, 3, height, width), RGB")
-    height, width = (size if side.is_dynamic else int(side.get_length()) for side in shape[2:])
+    wanted = size or (None, None)
+    sides = (int(side.get_length()) if side.is_static else None for side in shape[2:])
+    height, width = (side or asked for side, asked in zip(sides, wanted, strict=True))
     if height is None or width is None:
         raise DataError(f"{path} takes pictures of any size: say which")
-    if size and (height, width) != (size, size):
-        raise DataError(f"{path} takes pictures of {height} x {width} px, not of {size}")
+    if size and (height, width) != size:
+        raise DataError(
+            f"{path} takes pictures of {height} x {width} px, not of {size[0]} x {size[1]}"
+        )
     return height, width
 
 

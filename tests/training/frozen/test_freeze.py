@@ -7,13 +7,7 @@ import tensorflow as tf
 
 from model.training.choices import Storage
 from model.training.errors import ExportError
-from model.training.frozen.freeze import (
-    IMAGE,
-    PROBABILITIES,
-    _twelve_bits,
-    freeze,
-    quantise,
-)
+from model.training.frozen.freeze import IMAGE, PROBABILITIES, freeze
 from model.training.frozen.parity import compare, frozen_answers, network_answers, op_types
 from tests.training.world import trained_network
 
@@ -123,20 +117,3 @@ def test_unknown_layers_are_refused() -> None:
 
     with pytest.raises(ExportError, match="GlobalMaxPooling2D"):
         freeze(keras.Model(image, pooled), "fp32")
-
-
-@pytest.mark.parametrize("bits", [8, 12, 16])
-def test_rounding_errs_by_less_than_a_step_of_each_channel(bits: int) -> None:
-    kernel = np.random.default_rng(0).normal(0, [0.01, 1, 100], (64, 3)).astype(np.float32)
-
-    whole, scale = quantise(kernel, 1, bits)
-
-    assert np.abs(whole).max() < 2 ** (bits - 1)
-    error = np.abs(whole * scale - kernel)
-    assert (np.median(error, axis=0) < scale / 2).all()
-
-
-def test_twelve_bits_come_back_as_they_were() -> None:
-    whole = np.arange(-2047, 2048, dtype=np.int16)[:-1].reshape(2, -1)
-
-    assert (_twelve_bits(whole).numpy() * 16 == whole).all()

@@ -117,7 +117,7 @@ def test_of_a_network_for_any_size_the_size_is_said(tmp_path: Path) -> None:
     path = write(tmp_path / "any.onnx", [node], {}, ("n", 3, "h", "w"), makers="us")
     with pytest.raises(DataError, match="any size: say which"):
         OnnxNetwork(path)
-    network = OnnxNetwork(path, 24)
+    network = OnnxNetwork(path, (24, 24))
     assert network.size == (24, 24)
     assert (network.note("makers"), network.note("nobody")) == ("us", None)
 
@@ -127,11 +127,12 @@ def test_of_a_network_for_any_size_the_size_is_said(tmp_path: Path) -> None:
     [
         (("n", 1, SIDE, SIDE), None, "expected .images, 3, height, width., RGB"),
         (("n", SIDE), None, "expected .images, 3, height, width., RGB"),
-        (("n", 3, SIDE, SIDE), 32, "16 x 16 px, not of 32"),
+        (("n", 3, SIDE, SIDE), (32, 64), "16 x 16 px, not of 32 x 64"),
+        (("n", 3, "h", "w"), (-8, 16), "cannot take pictures of -8 x 16 px"),
     ],
 )
 def test_other_inputs_are_refused(
-    shape: tuple[int | str, ...], size: int | None, why: str, tmp_path: Path
+    shape: tuple[int | str, ...], size: tuple[int, int] | None, why: str, tmp_path: Path
 ) -> None:
     node = helper.make_node("Relu", ["image"], ["out"])
     with pytest.raises(DataError, match=why):
