@@ -11,13 +11,15 @@ from model.bundle import Bundle
 from model.training.calibrate import calibrated, load_for, unseen
 from model.training.data.batches import Batches, Mix
 from model.training.data.dataset import Dataset, load
-from model.training.errors import DataError
+from model.training.errors import DataError, ExportError
 from model.training.fit.reader_tuner import Lessons, ReaderTuner
 from model.training.frozen.line_reader import HEIGHT, LineReader
 from model.training.frozen.release import engine_agreement, read_frozen, write_graph
 
 ENGINE = "openvino"
 _BATCH, _SYNTHETIC = 128, 0.06
+# Images with which an engine is tried before.
+_TRIED = 256
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def adopt(
     function = LineReader(reader, manifest.labels, size, width=width, learns=learns)
     note: dict[str, Any] = {"reader": reader.name, "width": width, "instead_of": instead_of}
     if teaching:
+        _read_alike(function, images)
         note["taught"] = _taught(function, bundle, data, cache, images, teaching)
     graph, parity = function.frozen(images.images)
     note["parity"] = asdict(parity)
@@ -93,6 +96,19 @@ def adopt(
             licence=f"{manifest.licence} {licence}".strip(),
             engines=engine_agreement(members, reference, images.images, None),
         )
+
+
+def _read_alike(reader: LineReader, images: Dataset) -> None:
+    """Raise ExportError where an engine reads it otherwise, before it learns for an hour."""
+    few = images.images[:_TRIED]
+    graph, _ = reader.frozen(few)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "untaught.pb")
+        write_graph(path, graph)
+        try:
+            engine_agreement([path], read_frozen([path], few), few, None)
+        except ExportError as error:
+            raise ExportError(f"{error}, before it learnt anything: try another width") from error
 
 
 def _taught(

@@ -16,7 +16,7 @@ from model.ensemble import Ensemble
 from model.training.calibrate import load_for
 from model.training.data.dataset import Dataset
 from model.training.errors import DataError, ExportError
-from model.training.judge import evaluation
+from model.training.judge import audit, evaluation
 from model.training.judge.contact_sheet import contact_sheet
 from model.training.judge.evaluation import Images, Reading, Rule
 from model.training.judge.lettering import Lettering
@@ -37,12 +37,18 @@ class Assessment:
 
 
 def assess(
-    folder: Path, data: Path, cache: Path, negatives: Path | None = None, engine: str = "openvino"
+    folder: Path,
+    data: Path,
+    cache: Path,
+    negatives: Path | None = None,
+    engine: str = "openvino",
+    audited: Path | None = None,
 ) -> Assessment:
     """Every figure of the bundle in `folder` on the labelled images of `data`.
 
-    `negatives` are images to be answered `isnull`; they count for nothing else.
-    Raises DataError for images that cannot be used, and what ``Ensemble.load`` does.
+    `negatives` are images to be answered `isnull`; they count for nothing else. `audited` is a list
+    of verdicts on the labels, see ``model.training.judge.audit``.
+    Raises DataError for images or a list that cannot be used, and what ``Ensemble.load`` does.
     """
     began = time.perf_counter()
     bundle = Ensemble.load(folder, engine, 1).bundle
@@ -52,10 +58,12 @@ def assess(
     if negatives and rule is None:
         raise DataError(f"{bundle.id} never answers isnull: leave out the negatives")
     images = load_for(bundle, data, cache)
+    verdicts = audit.read(audited, images.names) if audited else None
     graphs = [bundle.path(member.graph) for member in manifest.members]
     found = predict(graphs, engine, images.images, len(labels))
     temperature = manifest.calibration.temperature
-    reading = evaluation.read(found.probabilities.mean(axis=0), rule, temperature)
+    mean = found.probabilities.mean(axis=0)
+    reading = evaluation.read(mean, rule, temperature)
     report = {
         "bundle": bundle.id,
         "engine": engine,
@@ -70,6 +78,9 @@ def assess(
         "confused": evaluation.confused(reading.answers, images.targets, labels, CONFUSED),
     }
     wrong = _mistakes(reading, images, labels)
+    if verdicts:
+        likeliest = evaluation.among_characters(mean, rule, 1.0).argmax(axis=1)
+        report["audit"] = audit.figures(verdicts, reading.answers, likeliest, images.targets, rule)
     if negatives and rule:
         others = load_for(bundle, negatives, cache, labels[rule.isnull])
         unlike = predict(graphs, engine, others.images, len(labels)).probabilities.mean(axis=0)
@@ -119,15 +130,27 @@ def table(report: dict[str, Any]) -> str:
         ("macro-F1", f"{report['macro_f1']:.4f}"),
         ("expected calibration error", f"{report['calibration_error']:.4f}"),
     ]
+    if checked := report.get("audit"):
+        low, high = checked["interval_95"]
+        rows += [
+            (
+                f"accuracy where an audit calls the label right ({checked['images']} images)",
+                f"{checked['accuracy']:.4f} [{low:.4f}, {high:.4f}]",
+            ),
+            ("the likeliest class there", f"{checked['accuracy_of_likeliest']:.4f}"),
+            ("wrongly answered `isnull` there", _share(checked["wrongly_refused"])),
+        ]
     if isnull:
         rows += [
             ("wrongly answered `isnull`", _share(isnull["wrongly_refused"])),
+            ("... of readable images", _share(report["readable_refused"])),
             (f"recall of `isnull` ({isnull['images']} images)", _share(isnull["recall"])),
             ("precision of `isnull`", _share(isnull["precision"])),
         ]
     rows += [
         ("each member alone", ", ".join(f"{each:.4f}" for each in members["alone"])),
         ("the first 1, 2, ... members", ", ".join(f"{each:.4f}" for each in members["first"])),
+        ("members most alike, and how often they agree", _alike(report["most_alike"])),
         ("members run with early exits, mean", f"{leaving['mean_members']:.2f}"),
         ("accuracy with early exits", f"{leaving['accuracy']:.4f}"),
         ("same answer as all members", _share(leaving["same_answer"])),
@@ -173,6 +196,13 @@ def _sheet(assessment: Assessment, lettering: Lettering) -> bytes:
     stream = io.BytesIO()
     contact_sheet(assessment.mistaken, captions, lettering).save(stream, "PNG")
     return stream.getvalue()
+
+
+def _alike(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    one, other = found["members"]
+    return f"{one} and {other}, {found['agreement']:.2%}"
 
 
 def _share(value: float | None) -> str:

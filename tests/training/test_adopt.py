@@ -18,7 +18,7 @@ from model.ensemble import Ensemble
 from model.packing import pack
 from model.training.adopt import Teaching, adopt
 from model.training.calibrate import load_for, recalibrate
-from model.training.errors import DataError
+from model.training.errors import DataError, ExportError
 from model.training.fit.reader_tuner import Lessons
 from model.training.fit.run import Settings
 from model.training.frozen import null_head
@@ -79,7 +79,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def adopted(bundle: Path, data: Path, tmp_path: Path, **how: int) -> Bundle:
+def adopted(bundle: Path, data: Path, tmp_path: Path, **how: Any) -> Bundle:
     return adopt(
         *(
             bundle,
@@ -202,6 +202,18 @@ def test_a_reader_learns_the_labels_before(characters: str, bundle: Path, tmp_pa
             version="2",
             teaching=Teaching(Lessons(1, 2e-4), tmp_path / "other-run"),
         )
+
+
+def test_what_an_engine_reads_otherwise_is_told_before_it_learns(
+    bundle: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differs(*_: Any) -> dict[str, float]:
+        raise ExportError("openvino answers as tensorflow on only 97 % of the images")
+
+    monkeypatch.setattr("model.training.adopt.engine_agreement", differs)
+    with pytest.raises(ExportError, match="97 % of the images, before it learnt anything: try"):
+        adopted(bundle, data, tmp_path, teaching=Teaching(Lessons(1, 2e-4), tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_nobody_goes_who_is_not_there(bundle: Path, data: Path, tmp_path: Path) -> None:

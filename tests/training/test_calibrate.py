@@ -173,6 +173,48 @@ def test_an_assessment_says_what_the_ensemble_reads(
     assert len(found.mistaken) == len(mistakes)
 
 
+def test_an_audit_tells_what_is_read_where_the_label_is_right(
+    bundle: Path, draw: Draw, tmp_path: Path
+) -> None:
+    """Called right: all images of two of the labels. Of one more file there is no image."""
+    fresh = draw("fresh", 21)
+    ensemble = Ensemble.load(bundle, "openvino", 1)
+    verdicts = {p.name: "label" if p.stem[-1] == LABELS[0] else "right" for p in fresh.iterdir()}
+    right = [
+        ensemble.read((fresh / name).read_bytes()).answer == Path(name).stem[-1]
+        for name, verdict in verdicts.items()
+        if verdict == "right"
+    ]
+    lines = ["file,verdict", *(f"{name}, {verdict}" for name, verdict in verdicts.items())]
+    audited = tmp_path / "audit.csv"
+    audited.write_text("\ufeff" + "\n".join([*lines, "elsewhere.jpg,Right"]), encoding="utf-8")
+
+    found = assess(bundle, fresh, tmp_path / "cache", audited=audited).report
+
+    assert 0 < sum(right) < len(right)
+    assert found["audit"]["accuracy"] == pytest.approx(np.mean(right), abs=1e-4)
+    assert found["audit"]["images"] == len(right)
+    assert found["audit"]["verdicts"] == {"label": 21 - len(right), "right": len(right)}
+    assert found["audit"]["absent"] == 1
+    assert f"an audit calls the label right ({len(right)} images)" in table(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("name,verdict\n0_A.jpg,right\n", "is no audit: 'file'; expected a CSV with the columns"),
+        ("file,verdict\n0_A.jpg\n", "is no audit"),
+        ("file,verdict\nx.jpg,right\n", "calls none of these images right .1 of its 1 files"),
+    ],
+)
+def test_what_is_no_audit_is_refused(
+    text: str, why: str, bundle: Path, draw: Draw, tmp_path: Path
+) -> None:
+    (tmp_path / "audit.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=why):
+        assess(bundle, draw("fresh", 9), tmp_path / "cache", audited=tmp_path / "audit.csv")
+
+
 def test_a_report_is_written_whole(bundle: Path, draw: Draw, tmp_path: Path) -> None:
     found = assess(bundle, draw("fresh", 21), tmp_path / "cache", engine="tensorflow")
     out = tmp_path / "report"

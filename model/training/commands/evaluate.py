@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--bundle", type=Path, required=True, help="the bundle")
     add("--data", type=Path, required=True, help="labelled images: folder, tar or CSV")
     add("--negatives", type=Path, help="images that should be answered isnull")
+    add("--audit", type=Path, help="CSV with the columns file and verdict: right, or what is wrong")
     add("--out", type=Path, required=True, help="folder for evaluation.json, .md and pictures")
     add("--engine", choices=ENGINES + REDUCED, default=ENGINES[0], help="(default: %(default)s)")
     add("--fonts", type=Path, help="folder of fonts for the pictures (default: those installed)")
@@ -32,6 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.cache or arguments.out / "cache",
         arguments.negatives,
         arguments.engine,
+        arguments.audit,
     )
     evaluate.write(found, arguments.out, lettering)
     print(evaluate.table(found.report))

@@ -1,11 +1,12 @@
 """The figures of an ensemble: what it reads, how sure it may be, what leaving early costs."""
 
+import itertools
 from typing import Any
 
 import numpy as np
 
 from model.training.judge import evaluation
-from model.training.judge.calibration import Choice
+from model.training.judge.calibration import Choice, readable
 from model.training.judge.evaluation import Floats, Indexes, Rule
 
 
@@ -26,9 +27,21 @@ def figures(
         "accuracy_of_likeliest": round(float(np.mean(likeliest == targets)), 4),
         "calibration_error": round(evaluation.calibration_error(reading, targets), 4),
         "isnull": evaluation.refusals(reading.answers, targets, rule.isnull) if rule else None,
+        "readable_refused": _readable_refused(mean, reading.answers, targets, rule),
         "members": by_members(members, targets, rule),
+        "most_alike": most_alike(members),
         "early_exit": early_exit(members, targets, rule, exits),
     }
+
+
+def _readable_refused(
+    mean: Floats, answers: Indexes, targets: Indexes, rule: Rule | None
+) -> float | None:
+    """The share answered `isnull` of the characters whose labels the ensemble does not rule out."""
+    if rule is None:
+        return None
+    kept = readable(mean, targets, rule.isnull)
+    return round(float(np.mean(answers[kept] == rule.isnull)), 4) if kept.any() else None
 
 
 def by_members(members: Floats, targets: Indexes, rule: Rule | None) -> dict[str, list[float]]:
@@ -42,6 +55,19 @@ def by_members(members: Floats, targets: Indexes, rule: Rule | None) -> dict[str
         "alone": [share(member) for member in members],
         "first": [share(members[:first].mean(axis=0)) for first in range(1, count + 1)],
     }
+
+
+def most_alike(members: Floats) -> dict[str, Any] | None:
+    """The two members, counted from 1, that give the same answer most often, and how often."""
+    said = members.argmax(axis=2)
+    pairs = [
+        (float(np.mean(said[one] == said[other])), one + 1, other + 1)
+        for one, other in itertools.combinations(range(len(said)), 2)
+    ]
+    if not pairs:
+        return None
+    share, one, other = max(pairs)
+    return {"members": [one, other], "agreement": round(share, 4)}
 
 
 def early_exit(

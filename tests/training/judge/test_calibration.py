@@ -154,3 +154,21 @@ def test_without_an_exit_all_are_asked() -> None:
 
     assert (asked == 3).all()
     assert (answers == evaluation.answers_of(members.mean(axis=0), Rule(ISNULL, 0.3))).all()
+
+
+def test_the_members_most_alike_are_told() -> None:
+    """Of four images the first and the third answer alike on three, all other pairs on fewer."""
+    said = np.array([[0, 1, 2, 0], [1, 1, 1, 1], [0, 1, 2, 1]])
+    members = np.eye(3, dtype=np.float32)[said]
+    assert report.most_alike(members) == {"members": [1, 3], "agreement": 0.75}
+    assert report.most_alike(members[:1]) is None
+
+
+def test_what_is_refused_is_told_of_readable_images_alone() -> None:
+    """Of three images refused one has a label that nobody sees in it, and one is truly isnull."""
+    refused = np.float32([0.3, 0.0, 0.7])
+    members = np.stack([refused, refused, refused, np.float32([0.9, 0.05, 0.05])])[None]
+    rule, targets = Rule(2, 0.5), np.array([0, 1, 2, 0])
+    told = report.figures(members, targets, rule, 1.0, ())
+    assert told["readable_refused"] == 0.5
+    assert report.figures(members, targets, None, 1.0, ())["readable_refused"] is None
