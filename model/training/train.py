@@ -36,8 +36,9 @@ def train(
 
     It starts from ImageNet's weights, or from the last member of the training `after`. Images of
     `synthetic` are mixed in, the labels of `data` softened by what `teacher` reads, and those in
-    the list `doubted` left out or halved. `out` then holds `member-<n>.npz`, `history.jsonl` and
-    `curves.png`.
+    the list `doubted` left out or halved. Where synthetic images tell which characters they show as
+    `isnull`, it also learns to tell those apart.
+    `out` then holds `member-<n>.npz`, `history.jsonl` and `curves.png`.
     Raises DataError and CheckpointError for what cannot be read or does not fit together.
     """
     sizes = [size for each in plan.rounds for size, _ in each.phases]
@@ -62,6 +63,6 @@ def train(
         model.set_weights(last.get_weights())
     else:
         network.load_backbone(model, weights)
-    trainer = Trainer(model, plan, teacher)
+    trainer = Trainer(model, plan, teacher, len(batches.foreign))
     with Progress(out, plan.steps(batches.per_epoch)) as progress:
         trainer.fit(batches, dataset.take(held), out, progress.show)

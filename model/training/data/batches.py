@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.training.data.dataset import Dataset
+from model.training.data.foreign import foreign_of
 from model.training.data.negatives import join, negative
 from model.training.errors import DataError
 
@@ -30,16 +31,21 @@ class Mix:
 class Batch:
     """Images uint8 (n, s, s, 3) and the probabilities float32 (n, classes) to answer with.
 
-    `taken` (n,) tells which were taken from the data as they are; the others are made.
+    `taken` (n,) tells which were taken from the data as they are; the others are made. `foreign`
+    int32 (n,) is the place among the batches' foreign characters of the one shown, or -1.
     """
 
     images: npt.NDArray[np.uint8]
     wanted: npt.NDArray[np.float32]
     taken: npt.NDArray[np.bool_]
+    foreign: npt.NDArray[np.int32]
 
 
 class Batches:
-    """The rows of a dataset in a new order every epoch, with made examples beside them."""
+    """The rows of a dataset in a new order every epoch, with made examples beside them.
+
+    ``foreign``: the characters outside the labels that synthetic images are known to show.
+    """
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class Batches:
         self._images, self._targets = dataset.images, dataset.targets
         self._rows, self._classes, self._seed = rows, classes, seed
         self._synthetic, self._softened = synthetic, softened or {}
+        self.foreign, self._shown = foreign_of(synthetic.names if synthetic else ())
         self._alike = {
             int(target): rows[dataset.targets[rows] == target]
             for target in np.unique(dataset.targets[rows])
@@ -83,8 +90,10 @@ class Batches:
             *(self._negative(rng) for _ in range(self._made["isnull"])),
             *(self._joined(rng) for _ in range(self._made["joined"])),
         ]
+        foreign = np.full(self._real + sum(self._made.values()), -1, np.int32)
         if self._synthetic is not None:
             drawn = rng.integers(len(self._synthetic), size=self._made["synthetic"])
+            foreign[len(made) : len(made) + len(drawn)] = self._shown[drawn]
             made += [
                 (self._synthetic.images[each], int(self._synthetic.targets[each])) for each in drawn
             ]
@@ -95,7 +104,7 @@ class Batches:
             if row in self._softened:
                 wanted[index] /= 2
                 wanted[index, self._softened[row]] += 0.5
-        return Batch(images, wanted, np.arange(len(images)) >= len(made))
+        return Batch(images, wanted, np.arange(len(images)) >= len(made), foreign)
 
     def _negative(self, rng: np.random.Generator) -> Made:
         """No character, out of two images of different classes where there are such."""

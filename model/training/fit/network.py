@@ -27,6 +27,15 @@ def build(classes: int, size: int | None = None, dropout: float = 0.2) -> keras.
     return keras.Model(backbone.input, logits)
 
 
+def with_foreign(model: keras.Model, characters: int) -> keras.Model:
+    """The network, and beside its logits those (n, characters) of an auxiliary head.
+
+    The head shares all but the last layer, and stays behind when the network goes on alone.
+    """
+    head = keras.layers.Dense(characters, name="foreign")(model.layers[-1].input)
+    return keras.Model(model.input, [model.output, head])
+
+
 def check_size(size: int | None) -> None:
     """Raise DataError for a size at which a stride of the network would pad otherwise."""
     if size is not None and (size < STRIDE or size % STRIDE):

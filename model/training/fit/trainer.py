@@ -15,12 +15,14 @@ import tensorflow as tf
 from model.training.data.augmentation import augment, plain
 from model.training.data.batches import Batches
 from model.training.data.dataset import Dataset
-from model.training.fit import anneal, checkpoint
+from model.training.fit import anneal, checkpoint, network
 from model.training.fit.run import STATE, append_history, save_weights
 from model.training.fit.teacher import Teacher
 
 REPORT_EVERY = 50
 NOT_DECAYED = ["gamma", "beta", "bias"]
+# What telling a foreign character from the others counts, beside telling that it is `isnull`.
+_APART = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,17 +94,34 @@ class Plan:
         return anneal.rate_at(self.rate, done, self.warmup, share)
 
 
+def _told_apart(foreign: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The loss of the rows (n,) that show a foreign character, spread over all of them."""
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(foreign, 0), logits)
+    return tf.reduce_mean(tf.where(foreign >= 0, each, 0.0))
+
+
 class Trainer:
     """Trains `model` in place; `shadow` is the running average of its variables, the better one."""
 
-    def __init__(self, model: keras.Model, plan: Plan, teacher: Teacher | None = None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        plan: Plan,
+        teacher: Teacher | None = None,
+        foreign: int = 0,
+    ) -> None:
+        """With so many `foreign` characters, it also learns to tell these apart.
+
+        That is the task of a head which no member keeps.
+        """
         self.model, self.plan, self.step = model, plan, 0
+        self._pupil = network.with_foreign(model, foreign) if foreign else model
         self._teacher = teacher
         self.shadow = keras.models.clone_model(model)
         self.shadow.set_weights(model.get_weights())
         self._optimizer = keras.optimizers.AdamW(plan.rate, weight_decay=plan.decay)
         self._optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
-        self._optimizer.build(model.trainable_variables)
+        self._optimizer.build(self._pupil.trainable_variables)
         self._loss = keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=plan.smoothing
         )
@@ -183,10 +202,10 @@ class Trainer:
         self.step += 1
         size = self._size_of_last(batches)
         if self._teacher is None:
-            return self._train(self._look(batch.images, size, seed), batch.wanted)
+            return self._train(self._look(batch.images, size, seed), batch.wanted, batch.foreign)
         looks = self._look(batch.images, max(size, self._teacher.size), seed)
         wanted = self._teacher.soften(batch.wanted, looks, batch.taken)
-        return self._train(plain(looks, size), wanted)
+        return self._train(plain(looks, size), wanted, batch.foreign)
 
     def _size_of_last(self, batches: Batches) -> int:
         return self.plan.size_at((self.step - 1) // batches.per_epoch)
@@ -202,19 +221,22 @@ class Trainer:
             save_weights(folder, number + 1, self.shadow, self.step)
 
     def _variables(self) -> dict[str, keras.Variable]:
-        holders = (("model", self.model), ("shadow", self.shadow), ("optimizer", self._optimizer))
+        holders = (("model", self._pupil), ("shadow", self.shadow), ("optimizer", self._optimizer))
         return {
             f"{kind}/{index}": variable
             for kind, holder in holders
             for index, variable in enumerate(holder.variables)
         }
 
-    def _train_step(self, looks: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    def _train_step(self, looks: tf.Tensor, wanted: tf.Tensor, foreign: tf.Tensor) -> tf.Tensor:
         """One step of AdamW and of the running average; returns the loss."""
         with tf.GradientTape() as tape:
-            logits = self.model(looks, training=True)
-            loss = self._loss(wanted, logits)
-        trainable = self.model.trainable_variables
+            if self._pupil is self.model:
+                loss = self._loss(wanted, self.model(looks, training=True))
+            else:
+                logits, others = self._pupil(looks, training=True)
+                loss = self._loss(wanted, logits) + _APART * _told_apart(foreign, others)
+        trainable = self._pupil.trainable_variables
         self._optimizer.apply_gradients(zip(tape.gradient(loss, trainable), trainable, strict=True))
         anneal.follow(self.shadow.weights, self.model.weights, self._optimizer, self.plan.average)
         return loss

@@ -25,12 +25,16 @@ FULLEST = 0.3  # of a character's em that its strokes cover
 
 @dataclass(frozen=True)
 class Made:
-    """One image: a JPEG file, its class index, what it shows and which source drew it how."""
+    """One image: a JPEG file, its class index, what it shows and which source drew it how.
+
+    ``foreign``: the character that it shows where that is none of the list, else empty.
+    """
 
     jpeg: bytes
     target: int
     kind: str
     source: str
+    foreign: str
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,10 @@ class Stream:
             subject = self._subjects.listed(target, sources, rng)
         look = _look(printed, subject.source, rng)
         picture = paper.scan(self._compose(subject, look, rng), rng)
+        foreign = subject.glyphs[0].parts[0].character if subject.kind == "foreign" else ""
         how = "printed" if printed else "filled" if look.filled else "lines"
-        return Made(paper.jpeg(picture, rng), target, subject.kind, f"{subject.source.name} {how}")
+        source = f"{subject.source.name} {how}"
+        return Made(paper.jpeg(picture, rng), target, subject.kind, source, foreign)
 
     def _sources(self, printed: bool, rng: np.random.Generator) -> list[Source]:
         """Print comes from fonts; pens half of the time from strokes."""

@@ -43,6 +43,7 @@ class Settings:
 def write(settings: Settings, out: Path, count: int, processes: int) -> None:
     """Images 0 to `count` as `<number>_<label>.jpg` in `out`: a folder, or a file called *.tar.
 
+    Of a foreign character its name stands between the two, for ``model.training.data.foreign``.
     They grow in a folder beside `out`, from which the next call goes on after an interruption,
     and get their name when all are there. Raises DataError when `out` exists or cannot be
     written, and as Stream does.
@@ -118,7 +119,9 @@ def _write(stream: Stream, partial: Path, numbers: list[int]) -> int:
         made = stream.made(number)
         beside = partial / f".{number}"
         beside.write_bytes(made.jpeg)
-        beside.replace(partial / f"{number}_{stream.labels[made.target]}.jpg")
+        label = stream.labels[made.target]
+        name = f"{number}_{made.foreign}_{label}" if made.foreign else f"{number}_{label}"
+        beside.replace(partial / f"{name}.jpg")
     return len(numbers)
 
 

@@ -106,12 +106,15 @@ def test_plain_leaves_an_image_of_the_right_size_alone() -> None:
 def test_a_batch_has_its_share_of_synthetic_images(draw: Draw, tmp_path: Path) -> None:
     dataset = load(draw("images", 8), LABELS, 32, tmp_path / "cache")
     blank = np.full((2, 32, 32, 3), 7, np.uint8)
-    synthetic = Dataset(blank, np.array([2, 3], np.int32), ("0_X.jpg", "1_isnull.jpg"))
+    synthetic = Dataset(blank, np.array([2, 3], np.int32), ("0_X.jpg", "1_木_isnull.jpg"))
     mix = Mix(isnull=0, joined=0, synthetic=0.5)
 
-    batch = Batches(dataset, np.arange(8), 8, mix, 4, 1, synthetic).at(0)
+    batches = Batches(dataset, np.arange(8), 8, mix, 4, 1, synthetic)
+    batch = batches.at(0)
 
     targets = batch.wanted.argmax(axis=1)
+    assert batches.foreign == ("木",)
+    assert batch.foreign.tolist() == [0 if target == 3 else -1 for target in targets]
     drawn = (batch.images == 7).all(axis=(1, 2, 3))
     assert drawn.sum() == 4
     assert set(targets[drawn]) == {2, 3}

@@ -138,3 +138,44 @@ def test_failed_write_leaves_the_old_checkpoint(
     assert step == 1
     assert arrays["a"].tolist() == [1, 1, 1]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_head_for_foreign_characters_learns_beside_and_stays_behind(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    """Two foreign characters, one a white and one a black picture, besides those of the list."""
+    drawn = np.zeros((2, 64, 64, 3), np.uint8)
+    drawn[1] = 255
+    names = ("0_木_isnull.jpg", "1_本_isnull.jpg")
+    synthetic = Dataset(drawn, np.array([3, 3], np.int32), names)
+    batches = Batches(dataset, np.arange(8), 8, Mix(0, 0, 0.5), 4, 1, synthetic)
+    keras.utils.set_random_seed(3)
+    plan = Plan((Round(((32, 15),)),), batch=8, rate=0.01, warmup=2)
+    made = Trainer(tiny_network(4), plan, foreign=len(batches.foreign))
+    alone = {each.path for each in made.model.variables}
+    head = [each for each in made._pupil.variables if each.path not in alone]
+    made.fit(batches, dataset, tmp_path / "run", lambda _: None)
+
+    assert [each.shape[-1] for each in head] == [2, 2]
+    _, told = made._pupil(drawn.astype(np.float32), training=True)
+    assert told.numpy().argmax(axis=1).tolist() == [0, 1]
+    # What is kept is the network of a training without one.
+    shapes = {str(i): tuple(each.shape) for i, each in enumerate(tiny_network(4).weights)}
+    checkpoint.load(tmp_path / "run" / "member-1.npz", shapes)
+
+
+def test_a_training_with_such_a_head_resumes(dataset: Dataset, tmp_path: Path) -> None:
+    drawn = np.zeros((2, 64, 64, 3), np.uint8)
+    synthetic = Dataset(drawn, np.array([3, 3], np.int32), ("0_木_isnull.jpg", "1_本_isnull.jpg"))
+    batches = Batches(dataset, np.arange(8), 8, Mix(0, 0, 0.5), 4, 1, synthetic)
+
+    def trained(folder: str, stops: tuple[int | None, ...]) -> Trainer:
+        for stop in stops:
+            keras.utils.set_random_seed(3)
+            made = Trainer(tiny_network(4), PLAN, foreign=2)
+            made.fit(batches, dataset, tmp_path / folder, lambda _: None, stop)
+        return made
+
+    whole, parts = trained("whole", (None,)), trained("parts", (1, None))
+    for one, other in zip(whole._pupil.variables, parts._pupil.variables, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-4, atol=1e-5)

@@ -29,10 +29,14 @@ def test_a_folder_and_a_tar_hold_the_same_and_can_be_loaded(
 
     files = contents(tmp_path / "folder")
     stream = settings.stream()
+    made = {number: stream.made(number) for number in range(12)}
     assert files == {
-        f"{number}_{LABELS[stream.made(number).target]}.jpg": stream.made(number).jpeg
-        for number in range(12)
+        "_".join(filter(None, (str(number), image.foreign, LABELS[image.target])))
+        + ".jpg": image.jpeg
+        for number, image in made.items()
     }
+    assert {bool(image.foreign) for image in made.values()} == {True, False}
+    assert not [image for image in made.values() if image.foreign in LABELS and image.foreign]
     with tarfile.open(tmp_path / "some.tar") as archive:
         assert archive.getnames()[:1] == [name for name in files if name.startswith("0_")]
     loaded = load(tmp_path / "some.tar", LABELS, 32, tmp_path / "cache")
