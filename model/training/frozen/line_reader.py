@@ -75,16 +75,13 @@ class LineReader:
         self._foreign = sorted(at[each] for each in foreign)
         self._back = np.argsort([*map(labels.index, characters), labels.index(ISNULL)])
         rows = size // HEIGHT
-        self._window = (rows, rows if width == HEIGHT else 1)
-        # As a product of matrices: engines differ in how they resize.
-        columns = tf.image.resize(np.eye(size, dtype=np.float32)[..., None], (width, size))
-        self._wider = None if width == HEIGHT else columns[..., 0]
+        self._width, self._window = width, (rows, rows if width == HEIGHT else 1)
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
         """The root of the highest that each label reaches in any column, as shares."""
         small = tf.nn.avg_pool2d(image, self._window, self._window, "VALID")
-        if self._wider is not None:
-            small = tf.matmul(self._wider, small)
+        if self._width != HEIGHT:
+            small = tf.image.resize(small, (HEIGHT, self._width))
         blue_first = tf.gather(SCALINGS["-1..1"](small), [2, 1, 0], axis=3)
         columns = self._network(blue_first)
         known = tf.reduce_max(tf.gather(columns, self._places, axis=2), axis=1)
