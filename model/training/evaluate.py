@@ -79,7 +79,7 @@ def assess(
     }
     wrong = _mistakes(reading, images, labels)
     if verdicts:
-        likeliest = evaluation.among_characters(mean, rule, 1.0).argmax(axis=1)
+        likeliest = evaluation.likeliest(mean, rule)
         report["audit"] = audit.figures(verdicts, reading.answers, likeliest, images.targets, rule)
     if negatives and rule:
         others = load_for(bundle, negatives, cache, labels[rule.isnull])

@@ -21,7 +21,7 @@ import tensorflow as tf
 from model.detection import FOUND
 from model.training.choices import Storage
 from model.training.errors import ExportError
-from model.training.frozen.rounding import Floats, quantise, twelve_bits
+from model.training.frozen.rounding import Floats, stored
 from model.training.pages.network import HEATS
 
 IMAGE, PROBABILITIES = "image", "probabilities"
@@ -119,16 +119,16 @@ class _Writer:
 
     def _convolution(self, layer: keras.layers.Conv2D, value: tf.Tensor) -> tf.Tensor:
         kernel, bias = self._folded(layer, channel=3)
-        stored, scale = self._stored(layer, kernel, 3)
-        value = tf.nn.conv2d(value, stored, layer.strides, layer.padding.upper())
+        numbers, scale = self._stored(layer, kernel, 3)
+        value = tf.nn.conv2d(value, numbers, layer.strides, layer.padding.upper())
         return _finish(value, scale, bias, layer.activation)
 
     def _depthwise(self, layer: keras.layers.DepthwiseConv2D, value: tf.Tensor) -> tf.Tensor:
         kernel, bias = self._folded(layer, channel=2)
-        stored, scale = self._stored(layer, kernel, 2)
+        numbers, scale = self._stored(layer, kernel, 2)
         value = tf.raw_ops.DepthwiseConv2dNative(
             input=value,
-            filter=stored,
+            filter=numbers,
             strides=(1, *layer.strides, 1),
             padding=layer.padding.upper(),
         )
@@ -136,8 +136,8 @@ class _Writer:
 
     def _dense(self, layer: keras.layers.Dense, value: tf.Tensor) -> tf.Tensor:
         kernel, bias = self._weights[id(layer)]
-        stored, scale = self._stored(layer, kernel, 1)
-        return _finish(tf.matmul(value, stored), scale, bias, layer.activation)
+        numbers, scale = self._stored(layer, kernel, 1)
+        return _finish(tf.matmul(value, numbers), scale, bias, layer.activation)
 
     def _folded(self, layer: keras.Layer, channel: int) -> tuple[Floats, Floats]:
         """Kernel and bias of a convolution with the batch norm that follows it worked in."""
@@ -160,14 +160,12 @@ class _Writer:
         """
         if self._storage == "fp32" or kernel.size < LEAST_16:
             return tf.constant(kernel), None
+        bits = 16
         if kernel.size >= LEAST_8 and id(layer) in self._bypassed:
-            whole, scale = quantise(kernel, channel, 8)
-            return tf.cast(tf.constant(whole.astype(np.int8)), tf.float32), scale
-        if kernel.size >= LEAST_12 and kernel.size % 2 == 0:
-            whole, scale = quantise(kernel, channel, 12)
-            return twelve_bits(whole), scale * 16
-        whole, scale = quantise(kernel, channel, 16)
-        return tf.cast(tf.constant(whole), tf.float32), scale
+            bits = 8
+        elif kernel.size >= LEAST_12 and kernel.size % 2 == 0:
+            bits = 12
+        return stored(kernel, channel, bits)
 
 
 def _bypassed(model: keras.Model) -> set[int]:

@@ -12,6 +12,7 @@ Whole = npt.NDArray[np.int16]
 # Numbers from which on an array of a graph is a kernel, and from which on 12 bits do: the last one
 # of a reader of lines has a column for every character of a language.
 _KERNEL, _VOCABULARY = 20_000, 1_000_000
+_BYTE, _PAIRED = 8, 12  # bits
 
 
 def quantise(kernel: Floats, channel: int, bits: int) -> tuple[Whole, Floats]:
@@ -32,7 +33,7 @@ def quantise(kernel: Floats, channel: int, bits: int) -> tuple[Whole, Floats]:
     return whole, best.ravel().astype(np.float32)
 
 
-def twelve_bits(whole: Whole) -> tf.Tensor:
+def _twelve_bits(whole: Whole) -> tf.Tensor:
     """A sixteenth of an even number of whole numbers, from their upper 8 and lower 4 bits.
 
     The lower bits of the first half stand in the upper bits of a byte, beside those of the second.
@@ -44,6 +45,18 @@ def twelve_bits(whole: Whole) -> tf.Tensor:
     return tf.cast(tf.constant((whole >> 4).astype(np.int8)), tf.float32) + lower
 
 
+def stored(kernel: Floats, channel: int, bits: int) -> tuple[tf.Tensor, Floats]:
+    """What a kernel is made of again: stored numbers as float32, and the scale of each channel.
+
+    Of 12 bits there must be an even number of weights.
+    """
+    numbers, scale = quantise(kernel, channel, bits)
+    if bits == _PAIRED:
+        return _twelve_bits(numbers), scale * 16
+    kind = np.int8 if bits == _BYTE else np.int16
+    return tf.cast(tf.constant(numbers.astype(kind)), tf.float32), scale
+
+
 def rounded(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """The graph with kernels of 16 or 12 bits, and a scale for each place of their last axis."""
     written = tf.compat.v1.GraphDef(versions=graph.versions)
@@ -52,9 +65,10 @@ def rounded(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
         if array is None or array.dtype != np.float32 or array.size < _KERNEL:
             written.node.append(node)
             continue
-        with tf.Graph().as_default() as stored:
-            tf.multiply(*_stored(array), name="kernel")
-        for each in stored.as_graph_def().node:
+        bits = _PAIRED if array.size >= _VOCABULARY and array.size % 2 == 0 else 16
+        with tf.Graph().as_default() as small:
+            tf.multiply(*stored(array, array.ndim - 1, bits), name="kernel")
+        for each in small.as_graph_def().node:
             last = each.name == "kernel"
             each.name = node.name if last else f"{node.name}/{each.name}"
             each.input[:] = [f"{node.name}/{source}" for source in each.input]
@@ -64,29 +78,20 @@ def rounded(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
 
 def whole(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """The graph before it was ``rounded``, its kernels as the rounded numbers that they are."""
-    stored = {
-        node.name: list(node.input)
+    products = [
+        node.name
         for node in graph.node
         if node.op == "Mul" and all(each.startswith(f"{node.name}/") for each in node.input)
-    }
+    ]
     with tf.Graph().as_default() as opened, tf.compat.v1.Session(graph=opened) as session:
         tf.graph_util.import_graph_def(graph, name="")
-        arrays = session.run({name: f"{name}:0" for name in stored})
+        arrays = session.run({name: f"{name}:0" for name in products})
     written = tf.compat.v1.GraphDef(versions=graph.versions)
     for node in graph.node:
         if node.name in arrays:
             with tf.Graph().as_default() as single:
                 tf.constant(arrays[node.name], name=node.name)
             written.node.extend(single.as_graph_def().node)
-        elif not any(node.name.startswith(f"{name}/") for name in stored):
+        elif not any(node.name.startswith(f"{name}/") for name in products):
             written.node.append(node)
     return written
-
-
-def _stored(kernel: Floats) -> tuple[tf.Tensor, tf.Tensor]:
-    """What is multiplied to get the kernel."""
-    if kernel.size >= _VOCABULARY and kernel.size % 2 == 0:
-        numbers, scale = quantise(kernel, kernel.ndim - 1, 12)
-        return twelve_bits(numbers), tf.constant(scale * 16)
-    numbers, scale = quantise(kernel, kernel.ndim - 1, 16)
-    return tf.cast(tf.constant(numbers), tf.float32), tf.constant(scale)

@@ -62,10 +62,11 @@ def figures(
 ) -> dict[str, Any]:
     """What is answered to (n,) the images that are right; how many there are of each verdict."""
     right = audit.right
+    refused = rule and evaluation.refusals(answers[right], targets[right], rule.isnull)
     return {
         **evaluation.accuracy(answers[right], targets[right]),
         "accuracy_of_likeliest": round(float(np.mean((likeliest == targets)[right])), 4),
-        "wrongly_refused": rule and round(float(np.mean(answers[right] == rule.isnull)), 4),
+        "wrongly_refused": refused and refused["wrongly_refused"],
         "verdicts": dict(Counter(verdict for verdict in audit.verdicts if verdict)),
         "absent": audit.absent,
     }

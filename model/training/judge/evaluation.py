@@ -92,6 +92,11 @@ def among_characters(probabilities: Floats, rule: Rule | None, temperature: floa
     return cool(characters, temperature)
 
 
+def likeliest(probabilities: Floats, rule: Rule | None) -> Indexes:
+    """The likeliest class (n,) of probabilities (n, classes), if it is not `isnull`."""
+    return np.asarray(among_characters(probabilities, rule, 1.0).argmax(axis=1))
+
+
 def accuracy(answers: Indexes, targets: Indexes) -> dict[str, float | int | list[float]]:
     """The share answered right, its 95 % Wilson interval and the number of images."""
     n, z = len(targets), 1.96

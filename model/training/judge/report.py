@@ -20,7 +20,7 @@ def figures(
     """All figures of probabilities (members, n, classes), in the order in which they are asked."""
     mean = members.mean(axis=0)
     reading = evaluation.read(mean, rule, temperature)
-    likeliest = evaluation.among_characters(mean, rule, 1.0).argmax(axis=1)
+    likeliest = evaluation.likeliest(mean, rule)
     return {
         **evaluation.accuracy(reading.answers, targets),
         "macro_f1": round(evaluation.macro_f1(reading.answers, targets), 4),
@@ -41,7 +41,7 @@ def _readable_refused(
     if rule is None:
         return None
     kept = readable(mean, targets, rule.isnull)
-    return round(float(np.mean(answers[kept] == rule.isnull)), 4) if kept.any() else None
+    return evaluation.refusals(answers[kept], targets[kept], rule.isnull)["wrongly_refused"]
 
 
 def by_members(members: Floats, targets: Indexes, rule: Rule | None) -> dict[str, list[float]]:

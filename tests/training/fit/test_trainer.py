@@ -140,15 +140,21 @@ def test_failed_write_leaves_the_old_checkpoint(
     assert list(tmp_path.iterdir()) == [path]
 
 
+# Two foreign characters: one is a black picture, the other a white one.
+FOREIGN = np.stack([np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8)])
+
+
+def with_foreign(dataset: Dataset) -> Batches:
+    """Half of every batch are the foreign characters."""
+    names = ("0_木_isnull.jpg", "1_本_isnull.jpg")
+    synthetic = Dataset(FOREIGN, np.array([3, 3], np.int32), names)
+    return Batches(dataset, np.arange(8), 8, Mix(0, 0, 0.5), 4, 1, synthetic)
+
+
 def test_a_head_for_foreign_characters_learns_beside_and_stays_behind(
     dataset: Dataset, tmp_path: Path
 ) -> None:
-    """Two foreign characters, one a white and one a black picture, besides those of the list."""
-    drawn = np.zeros((2, 64, 64, 3), np.uint8)
-    drawn[1] = 255
-    names = ("0_木_isnull.jpg", "1_本_isnull.jpg")
-    synthetic = Dataset(drawn, np.array([3, 3], np.int32), names)
-    batches = Batches(dataset, np.arange(8), 8, Mix(0, 0, 0.5), 4, 1, synthetic)
+    batches = with_foreign(dataset)
     keras.utils.set_random_seed(3)
     plan = Plan((Round(((32, 15),)),), batch=8, rate=0.01, warmup=2)
     made = Trainer(tiny_network(4), plan, foreign=len(batches.foreign))
@@ -157,7 +163,7 @@ def test_a_head_for_foreign_characters_learns_beside_and_stays_behind(
     made.fit(batches, dataset, tmp_path / "run", lambda _: None)
 
     assert [each.shape[-1] for each in head] == [2, 2]
-    _, told = made._pupil(drawn.astype(np.float32), training=True)
+    _, told = made._pupil(FOREIGN.astype(np.float32), training=True)
     assert told.numpy().argmax(axis=1).tolist() == [0, 1]
     # What is kept is the network of a training without one.
     shapes = {str(i): tuple(each.shape) for i, each in enumerate(tiny_network(4).weights)}
@@ -165,9 +171,7 @@ def test_a_head_for_foreign_characters_learns_beside_and_stays_behind(
 
 
 def test_a_training_with_such_a_head_resumes(dataset: Dataset, tmp_path: Path) -> None:
-    drawn = np.zeros((2, 64, 64, 3), np.uint8)
-    synthetic = Dataset(drawn, np.array([3, 3], np.int32), ("0_木_isnull.jpg", "1_本_isnull.jpg"))
-    batches = Batches(dataset, np.arange(8), 8, Mix(0, 0, 0.5), 4, 1, synthetic)
+    batches = with_foreign(dataset)
 
     def trained(folder: str, stops: tuple[int | None, ...]) -> Trainer:
         for stop in stops:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model.training.frozen.rounding import quantise, rounded, twelve_bits, whole
+from model.training.frozen.rounding import _twelve_bits, quantise, rounded, whole
 
 KERNEL, VOCABULARY = (100, 250), (50, 20_000)
 
@@ -21,7 +21,7 @@ def test_rounding_errs_by_less_than_a_step_of_each_channel(bits: int) -> None:
 def testtwelve_bits_come_back_as_they_were() -> None:
     whole = np.arange(-2047, 2048, dtype=np.int16)[:-1].reshape(2, -1)
 
-    assert (twelve_bits(whole).numpy() * 16 == whole).all()
+    assert (_twelve_bits(whole).numpy() * 16 == whole).all()
 
 
 @pytest.fixture(scope="module")
