@@ -136,7 +136,7 @@ class Dispatcher:
         source: Source | None = None
         while True:
             admission = self._admit(asked, waits=source is not None)
-            self._turnstile.is_in(taken=admission.verdict is Verdict.ENQUEUED)
+            self._turnstile.is_in()
             source = source or _SOURCES[admission.verdict]
             result = admission.result
             if result is None:

@@ -36,21 +36,32 @@ class Turns:
         """How many wait who would get theirs before somebody due then."""
         return bisect.bisect_right(self._waiters, _Waiter(due_ms))
 
-    def take(self, due_ms: int) -> None:
-        """Wait for a turn. Who is interrupted has none."""
+    def take(self, due_ms: int, within_ms: int) -> bool:
+        """Wait for a turn, for so long at the most; whether there was one.
+
+        Who is interrupted has none.
+        """
         if self._free:
             self._free -= 1
-            return
+            return True
         waiter = _Waiter(due_ms)
         bisect.insort(self._waiters, waiter)
         try:
-            waiter.called.wait()
+            waiter.called.wait(within_ms / 1000)
         except BaseException:
             if waiter.called.is_set():
                 self.give_back()
             else:
-                self._waiters = [other for other in self._waiters if other is not waiter]
+                self._forget(waiter)
             raise
+        # Both may have happened.
+        is_called: bool = waiter.called.is_set()
+        if not is_called:
+            self._forget(waiter)
+        return is_called
+
+    def _forget(self, waiter: _Waiter) -> None:
+        self._waiters = [other for other in self._waiters if other is not waiter]
 
     def give_back(self) -> None:
         """The turn goes to whoever is due first."""

@@ -45,6 +45,8 @@ _CHANCE_EVERY_S = 0.02
 # Whoever has not even this waits for a fourth of its time.
 _ANSWER_TAKES_MS = 675
 _WAITS_A = 4
+# Where calls like it were refused lately, a small one learns soon that it is one of them.
+_BRISK_MS = 60
 _LEARN = 0.1
 
 _TELL_EVERY_MS = 1_000
@@ -127,7 +129,7 @@ class Turnstile:
         """
         if not glance.asks_inference:
             return None
-        if self._is_too_long(left_ms, ahead):
+        if self._is_too_long(glance, left_ms, ahead):
             return self._busy
         found = self._speaking(glance)
         return None if found is None or found.precedent.calls_one() else found.problem
@@ -136,12 +138,9 @@ class Turnstile:
         """A new request of such an image, that had so much time, was refused."""
         self._precedents.note(problem, wait_ms, algorithm, large=image_bytes > SMALL_BYTES)
 
-    def is_in(self, *, taken: bool = False) -> None:
-        """The current call has its verdict, or ends without one; the next may enter.
-
-        ``taken``: it was new, and put in line.
-        """
-        self._precedents.end(taken=taken)
+    def is_in(self) -> None:
+        """The current call has its verdict, or ends without one; the next may enter."""
+        self._precedents.end()
         current = getcurrent()
         if current in self._entering:
             self._entering.discard(current)
@@ -158,13 +157,14 @@ class Turnstile:
             glance.await_rest()
             uuid, call = glance.uuid, glance.call
             passes = call is not None and self._acquaintance.knows(call)
-            if not passes and self._is_too_long(left_ms):
+            if not passes and self._is_too_long(glance, left_ms):
                 return Refusal(self._busy, uuid)
             if not passes and (problem := self._await_chance(glance, left_ms)):
                 return Refusal(problem, uuid)
         # Of a request that is not wholly here nobody knows how long it would take a turn.
-        if glance.is_whole:
-            self._await_turn(left_ms)
+        within_ms = left_ms if passes else self._waits_ms(glance, left_ms)
+        if glance.is_whole and not self._await_turn(left_ms, within_ms):
+            return Refusal(self._busy, uuid)
         # While it waited, somebody else may have been refused.
         if passes or self._precedents.are_asked:
             return None
@@ -185,12 +185,14 @@ class Turnstile:
             gevent.sleep(_CHANCE_EVERY_S)
         return None
 
-    def _await_turn(self, left_ms: int) -> None:
+    def _await_turn(self, left_ms: int, within_ms: int) -> bool:
         now_ms = self._clock()
         if not self._turns.are_awaited:
             self._ended_ms = now_ms
-        self._turns.take(now_ms + left_ms)
+        if not self._turns.take(now_ms + left_ms, within_ms):
+            return False
         self._entering.add(getcurrent())
+        return True
 
     def _learn_pace(self) -> None:
         now_ms = self._clock()
@@ -205,11 +207,18 @@ class Turnstile:
     def _is_crowded(self) -> bool:
         return self._turns.are_taken
 
-    def _is_too_long(self, left_ms: int, ahead: int = 0) -> bool:
+    def _is_too_long(self, glance: Glance, left_ms: int, ahead: int = 0) -> bool:
         """Whether a call with so much time left would wait too long for its turn."""
-        most_ms = max(left_ms / _WAITS_A, left_ms - _ANSWER_TAKES_MS)
         before = self._turns.before(self._clock() + left_ms)
-        return (before + ahead) * self._pace_ms > most_ms
+        return (before + ahead) * self._pace_ms > self._waits_ms(glance, left_ms)
+
+    def _waits_ms(self, glance: Glance, left_ms: int) -> int:
+        """How long a call with so much time left may wait for its turn."""
+        most_ms = max(left_ms // _WAITS_A, left_ms - _ANSWER_TAKES_MS)
+        if glance.is_large:
+            return most_ms
+        spoke = self._precedents.spoke(self._wait_ms(glance), glance.algorithm)
+        return min(most_ms, _BRISK_MS) if spoke else most_ms
 
     def _speaking(self, glance: Glance) -> Speaking | None:
         return self._precedents.speaking(
@@ -230,6 +239,7 @@ class Turnstile:
         now_ms = self._clock()
         if now_ms - self._told_ms >= _TELL_EVERY_MS:
             told = ", ".join(f"{type_} {count}" for type_, count in self._untold.items())
-            logger.warning("turned away at the door: %s", told)
+            # Before the log, where others get their turn.
             self._untold.clear()
             self._told_ms = now_ms
+            logger.warning("turned away at the door: %s", told)

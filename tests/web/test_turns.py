@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gevent
 import pytest
+from gevent.event import Event
 
+from web import turns as module
 from web.turns import Turns
 
+LONG_MS = 60_000
 
-def wait_for(turns: Turns, got: list[str], due_ms: int, name: str) -> gevent.Greenlet:
+
+def wait_for(
+    turns: Turns, got: list[str], due_ms: int, name: str, within_ms: int = LONG_MS
+) -> gevent.Greenlet:
     def wait() -> None:
-        turns.take(due_ms)
-        got.append(name)
+        if turns.take(due_ms, within_ms):
+            got.append(name)
 
     waiter = gevent.spawn(wait)
     gevent.sleep(0)
@@ -22,7 +30,7 @@ def wait_for(turns: Turns, got: list[str], due_ms: int, name: str) -> gevent.Gre
 def taken() -> Turns:
     """Somebody has the only turn."""
     turns = Turns(1)
-    turns.take(0)
+    turns.take(0, LONG_MS)
     return turns
 
 
@@ -60,5 +68,29 @@ def test_who_gives_up_in_the_moment_of_its_turn_passes_it_on(taken: Turns) -> No
     taken.give_back()
     following.join(timeout=5)
     assert got == ["next"]
+    taken.give_back()
+    assert not taken.are_taken
+
+
+def test_who_has_waited_for_so_long_gets_none(taken: Turns) -> None:
+    got: list[str] = []
+    wait_for(taken, got, 100, "hurried", within_ms=1).join(timeout=5)
+    wait_for(taken, got, 900, "stays")
+    taken.give_back()
+    gevent.sleep(0)
+    assert got == ["stays"]
+
+
+def test_a_turn_that_comes_in_the_moment_when_the_time_is_over_is_not_lost(
+    taken: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(Event):
+        def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - as Event has it
+            """Its time is over; before whoever waited goes on, a turn is given back."""
+            taken.give_back()
+            return False
+
+    monkeypatch.setattr(module, "_Waiter", partial(module._Waiter, called=Late()))
+    assert taken.take(100, 1)
     taken.give_back()
     assert not taken.are_taken

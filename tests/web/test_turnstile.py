@@ -40,12 +40,12 @@ class World:
         one: Any = Mock(spec=socket.socket)
         return self.turnstile.refusal(Glance(one, text.encode()))
 
-    def visit(self, uuid: str = "new", *, taken: bool = False) -> Refusal | None:
+    def visit(self, uuid: str = "new") -> Refusal | None:
         """A call of its own greenlet, from the door to its verdict."""
 
         def work() -> Refusal | None:
             refusal = self.call(uuid)
-            self.turnstile.is_in(taken=taken)
+            self.turnstile.is_in()
             return refusal
 
         result: Refusal | None = gevent.spawn(work).get()
@@ -78,34 +78,52 @@ def test_who_has_more_time_than_the_refused_one_passes(world: World) -> None:
     assert gevent.spawn(world.call, "abc", PATIENT).get() is None
 
 
-def test_one_asks_again_and_opens_the_way_for_all_when_it_is_taken(world: World) -> None:
-    world.turnstile.note(LineFull(3), 900, None, 1_000)
-    world.now_ms += 50
-    assert world.visit("first", taken=True) is None
-    assert world.visit("second") is None
-
-
 def test_an_old_refusal_says_nothing(world: World) -> None:
     world.turnstile.note(LineFull(3), 900, None, 1_000)
     world.now_ms += 500
-    assert world.visit("first") is None
-    assert world.visit("second") is None
+    assert all(world.visit(str(number)) is None for number in range(20))
 
 
-def test_only_one_asks_at_a_time(world: World) -> None:
+def test_some_ask_again_and_who_comes_after_them_is_refused(world: World) -> None:
     full = LineFull(3)
     world.turnstile.note(full, 900, None, 1_000)
     world.now_ms += 50
-    assert world.visit("first") is None
-    assert world.visit("second") == Refusal(full, "second")
+    assert [world.visit(str(number)) for number in range(16)] == [None] * 16
+    assert world.visit("next") == Refusal(full, "next")
 
 
-def test_one_that_was_taken_before_does_not_open_the_way(world: World) -> None:
+def test_who_passes_since_it_is_known_takes_nobodys_chance(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900, None, 1_000)
+    world.now_ms += 50
+    world.known = {"kept"}
+    assert [world.visit("kept") for _ in range(20)] == [None] * 20
+    assert world.visit("new") is None
+
+
+def test_who_waits_to_ask_is_refused_with_the_one_before_it(world: World) -> None:
+    """Eight are on their way to the ledger when it refuses; the ninth still waits for its turn."""
     full = LineFull(3)
     world.turnstile.note(full, 900, None, 1_000)
-    world.known = {"kept"}
-    assert world.visit("kept", taken=True) is None
-    assert world.visit("second") == Refusal(full, "second")
+    world.now_ms += 50
+    inside = [gevent.spawn(world.call, str(number)) for number in range(9)]
+    gevent.joinall(inside, timeout=0.02)
+    world.turnstile.note(full, 900, None, 1_000)
+
+    def leave() -> None:
+        world.turnstile._entering.add(gevent.getcurrent())
+        world.turnstile.is_in()
+
+    gevent.spawn(leave).join()
+    assert inside[8].get(timeout=5) == Refusal(full, "8")
+
+
+def test_where_calls_were_refused_nobody_waits_long_for_a_turn(world: World) -> None:
+    world.turnstile.note(LineFull(3), 900, None, 1_000)
+    world.now_ms += 600
+    inside = [gevent.spawn(world.call, str(number)) for number in range(9)]
+    refusal = inside[8].get(timeout=5)
+    assert refusal is not None
+    assert isinstance(refusal.problem, FrontBusy)
 
 
 def test_whose_time_ran_out_before_the_front_got_round_to_it_is_refused(world: World) -> None:
@@ -139,14 +157,14 @@ def glance_of(head: str = ORDINARY) -> Glance:
     return Glance(Mock(spec=socket.socket), f"POST /inference HTTP/1.1\r\n{head}\r\n".encode())
 
 
-def test_who_has_just_come_is_refused_as_the_latest_was_but_for_one_that_asks(world: World) -> None:
+def test_who_has_just_come_is_refused_as_the_latest_was_but_for_some_that_ask(world: World) -> None:
     full = LineFull(3)
     world.turnstile.note(full, 900, None, 1_000)
     assert world.turnstile.shut_to(glance_of(), 900, 0) is full
     assert world.turnstile.shut_to(glance_of(PATIENT), 10_000, 0) is None
     world.now_ms += 50
-    assert world.turnstile.shut_to(glance_of(), 900, 0) is None
-    assert world.turnstile.shut_to(glance_of(), 900, 0) is full
+    told = [world.turnstile.shut_to(glance_of(), 900, 0) for _ in range(17)]
+    assert told == [None] * 16 + [full]
 
 
 def test_nobody_comes_in_who_would_wait_too_long_for_a_turn(world: World) -> None:
@@ -185,6 +203,7 @@ def test_a_large_call_waits_a_while_for_its_chance(world: World) -> None:
     world.turnstile.note(full, 900, None, 700_000)
     world.now_ms += 50
     assert gevent.spawn(world.call, "asks", ORDINARY, 70_000).get() is None
+    world.turnstile.note(full, 900, None, 700_000)
     waits, waits_in_vain = (gevent.spawn(world.call, "new", ORDINARY, 70_000) for _ in range(2))
     gevent.sleep(0.05)
     assert not waits.ready()
