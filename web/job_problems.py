@@ -107,6 +107,17 @@ class UploadUnknown(Problem):
     )
 
 
+class UploadConflict(Problem):
+    """The same Idempotency-Key came with another size before."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    type = "upload-conflict"
+    title = "This Idempotency-Key belongs to another upload"
+    detail = (
+        "An upload of another size came under this Idempotency-Key. Use a new one for another file."
+    )
+
+
 class UploadIncomplete(Problem):
     """Parts are missing, or the whole is not what it should be."""
 

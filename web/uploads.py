@@ -21,6 +21,7 @@ from web.idempotency import name_by
 from web.job_problems import (
     InputTooLarge,
     JobsFull,
+    UploadConflict,
     UploadIncomplete,
     UploadTooLarge,
     UploadUnknown,
@@ -75,10 +76,12 @@ def uploads_blueprint(uploads: Uploads, max_bytes: int, lobby: Lobby) -> Bluepri
         if ticket.bytes > limit:
             raise UploadTooLarge(limit, ticket.lane)
         try:
-            name = own(name_by(request, str(ticket.bytes)))
+            name = own(name_by(request, "upload"))
             upload = aside(uploads.begin, name, ticket.bytes)
         except NoRoom as error:
             raise JobsFull from error
+        if upload.size != ticket.bytes:
+            raise UploadConflict
         return _reply(upload, HTTPStatus.CREATED)
 
     @blueprint.get("/uploads/<name>")

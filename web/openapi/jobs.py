@@ -15,6 +15,7 @@ from web.job_problems import (
     JobsAway,
     JobsFull,
     JobUnknown,
+    UploadConflict,
     UploadIncomplete,
     UploadTooLarge,
     UploadUnknown,
@@ -202,7 +203,7 @@ BEGIN_UPLOAD = Operation(
     body=Body(Ticket, {"a gigabyte": {"bytes": 1_000_000_000}}),
     problems=(
         *(*_OF_BODIES, FieldInvalid("bytes: Field required.")),
-        *(UploadTooLarge(1_000_000_000, "asynchronous"), JobsFull(), *_DISK),
+        *(UploadTooLarge(1_000_000_000, "asynchronous"), UploadConflict(), JobsFull(), *_DISK),
     ),
     needs=Right.JOBS,
 )
