@@ -33,7 +33,7 @@ wsgi_app = "web.app:serve()"
 # Between so many new callers everybody who is under way gets a turn. With gevent's default of 100,
 # a burst of callers starves the replies of Redis until they count as timed out; one by one, they
 # would wait where the door does not see them, before they are taken in.
-StreamServer.max_accept = 16
+StreamServer.max_accept = 4
 
 # Each waiting request holds a socket, and many systems allow a process only 1,024 files.
 _, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -198,7 +198,7 @@ def test_when_refusing_takes_too_much_connections_are_refused_but_not_at_the_sec
     try:
         door.wait_for("/readyz", 503)
         with ExitStack() as callers:
-            assert any(is_kept_out(door, callers) for _ in range(5_000))
+            assert any(is_kept_out(door, callers) for _ in range(10_000))
         # Whoever watches gets in, and is told for how long nobody else did.
         inside = f"http://127.0.0.1:{door.inside}"
         assert requests.get(f"{inside}/livez", timeout=5).status_code == 200
