@@ -102,19 +102,21 @@ def test_who_passes_since_it_is_known_takes_nobodys_chance(world: World) -> None
 
 def test_who_waits_to_ask_is_refused_with_the_one_before_it(world: World) -> None:
     """Eight are on their way to the ledger when it refuses; the ninth still waits for its turn."""
-    full = LineFull(3)
+    full, verdict = LineFull(3), Event()
     world.turnstile.note(full, 900, None, 1_000)
     world.now_ms += 50
-    inside = [gevent.spawn(world.call, str(number)) for number in range(9)]
-    gevent.joinall(inside, timeout=0.02)
-    world.turnstile.note(full, 900, None, 1_000)
 
-    def leave() -> None:
-        world.turnstile._entering.add(gevent.getcurrent())
+    def visit(uuid: str) -> Refusal | None:
+        refusal = world.call(uuid)
+        verdict.wait()
         world.turnstile.is_in()
+        return refusal
 
-    gevent.spawn(leave).join()
-    assert inside[8].get(timeout=5) == Refusal(full, "8")
+    inside = [gevent.spawn(visit, str(number)) for number in range(9)]
+    gevent.sleep(0)
+    world.turnstile.note(full, 900, None, 1_000)
+    verdict.set()
+    assert [each.get(timeout=5) for each in inside] == [None] * 8 + [Refusal(full, "8")]
 
 
 def test_where_calls_were_refused_nobody_waits_long_for_a_turn(world: World) -> None:
