@@ -312,6 +312,8 @@ def test_a_message_that_a_dying_worker_took_with_it_is_replaced(desk: Desk) -> N
     desk.pick_up()
     desk.arrive("latest")
     desk.pass_ms(LEASE_MS)
+    assert desk.arrive() is Verdict.JOINED
+    desk.pass_ms(LEASE_MS // 4)
     assert desk.arrive() is Verdict.ENQUEUED
 
 
@@ -319,7 +321,37 @@ def test_a_request_lost_from_an_empty_queue_is_replaced(desk: Desk) -> None:
     desk.arrive()
     desk.redis.delete(INFERENCE)
     desk.pass_ms(LEASE_MS)
+    assert desk.ask().look_again_ms == desk.now_ms + LEASE_MS // 4
+    desk.pass_ms(LEASE_MS // 4)
     assert desk.arrive() is Verdict.ENQUEUED
+    desk.redis.delete(INFERENCE)
+    desk.pass_ms(LEASE_MS)
+    assert desk.arrive() is Verdict.JOINED
+
+
+def test_what_a_worker_has_in_hand_and_has_not_begun_is_not_put_in_line_again(desk: Desk) -> None:
+    desk.arrive()
+    (in_hand,) = desk.queued()
+    desk.redis.delete(INFERENCE)
+    desk.pass_ms(LEASE_MS)
+    assert desk.arrive() is Verdict.JOINED
+    assert desk.start(in_hand.uuid, in_hand.ticket).permission is Permission.RUN
+    desk.pass_ms(LEASE_MS // 4)
+    assert desk.arrive() is Verdict.JOINED
+    assert desk.waiting() == 0
+
+
+def test_what_was_missing_and_came_back_is_in_line_as_any_other(desk: Desk) -> None:
+    """A worker that stops gives back what it had in hand."""
+    desk.arrive()
+    message = desk.redis.rpop(INFERENCE)
+    for _ in range(2):
+        desk.pass_ms(LEASE_MS)
+        assert desk.arrive() is Verdict.JOINED
+        desk.redis.lpush(INFERENCE, message)
+        desk.pass_ms(LEASE_MS // 4)
+        assert desk.ask().look_again_ms == desk.now_ms + LEASE_MS
+        desk.redis.delete(INFERENCE)
 
 
 def test_of_two_messages_for_one_uuid_only_one_is_executed(desk: Desk) -> None:

@@ -122,20 +122,24 @@ local function without_image(before)
 end
 
 if known then
-  local in_line = state == 'queued' and redis.call('ZSCORE', LINE, waits)
-  if lease_until <= now and state == 'queued' then
-    -- Nobody renews the lease of a message that waits. One that is neither in line nor in the list
-    -- is lost.
-    if in_line or redis.call('LPOS', INFERENCE, waits) then
+  local waiting_still = state == 'queued' or state == 'missing'
+  local in_line = waiting_still and redis.call('ZSCORE', LINE, waits)
+  if lease_until <= now and waiting_still then
+    -- Nobody renews the lease of a message that waits. One that is neither in line nor in the list is
+    -- in the hands of a worker that has not begun it, or lost: that shows at a second look.
+    local lasts_ms = (in_line or redis.call('LPOS', INFERENCE, waits)) and lease_ms
+      or state == 'queued' and lease_ms / 4
+    if lasts_ms then
       even_when_full()
-      lease_until = now + lease_ms
-      redis.call('HSET', entry, 'lease_until', lease_until)
+      state = lasts_ms < lease_ms and 'missing' or 'queued'
+      lease_until = now + lasts_ms
+      redis.call('HSET', entry, 'state', state, 'lease_until', lease_until)
     end
   end
   if lease_until > now then
     even_when_full()
     -- One that has stood in line beyond its time has outlived its image.
-    local refused = state == 'queued' and without_image()
+    local refused = waiting_still and without_image()
     if refused then
       return refused
     end
