@@ -16,22 +16,36 @@ from model.training.frozen.release import renew
 from model.training.judge import calibration
 from model.training.judge.evaluation import Floats
 from model.training.judge.predictions import predict
+from model.training.narrow import narrow, relabelled
 
 LEAST_IMAGES = 20
 
 
 def recalibrate(
-    folder: Path, data: Path, cache: Path, out: Path, version: str, engine: str = "openvino"
+    folder: Path,
+    data: Path,
+    cache: Path,
+    out: Path,
+    version: str,
+    *,
+    engine: str = "openvino",
+    answers: Sequence[str] = (),
 ) -> Bundle:
     """Calibrate the bundle in `folder` on labelled images and write it to `out`, whole.
 
-    When `data` is what its members were trained or tuned on, only what was held out is used.
-    Raises DataError for images that cannot be used, and what ``release.packed`` does.
+    When `data` is what its members were trained or tuned on, only what was held out is used. With
+    `answers` it is narrowed to these of its labels before.
+    Raises DataError for images that cannot be used, and what ``narrow`` and ``release.packed`` do.
     """
     bundle = Bundle.open(folder)
     images = unseen(bundle, data, cache)
-    graphs = [bundle.path(member.graph) for member in bundle.manifest.members]
-    return calibrated(bundle, graphs, images, out, engine, {}, version=version)
+    with tempfile.TemporaryDirectory() as scratch:
+        if answers:
+            labels = bundle.manifest.labels
+            bundle = narrow(bundle, answers, Path(scratch))
+            images = relabelled(images, labels, bundle.manifest.labels)
+        graphs = [bundle.path(member.graph) for member in bundle.manifest.members]
+        return calibrated(bundle, graphs, images, out, engine, {}, version=version)
 
 
 def calibrated(

@@ -237,3 +237,43 @@ def test_a_report_that_cannot_be_written_is_told(bundle: Path, draw: Draw, tmp_p
 
     with pytest.raises(ExportError, match="cannot write"):
         write(found, tmp_path / "file" / "report", Lettering())
+
+
+def test_labels_that_may_not_be_answered_are_isnull(
+    bundle: Path, data: Path, tmp_path: Path
+) -> None:
+    """Held out is what was before, and counts as isnull where it shows another label."""
+    wide = Bundle.open(bundle)
+    (golden,) = wide.manifest.golden
+    another = next(label for label in LABELS if label not in {golden.answer, "isnull"})
+    left = [label for label in LABELS if label in {golden.answer, another, "isnull"}]
+    out = tmp_path / "bundles" / "narrow"
+
+    made = recalibrate(bundle, data, tmp_path / "cache", out, "2", answers=[another, golden.answer])
+
+    assert made.manifest.labels == tuple(left)
+    written = manifest(out)
+    assert written["provenance"]["unanswered"] == sorted(set(LABELS) - set(left))
+    assert written["accuracy"]["tuning"]["images"] == 30
+    assert written["accuracy"]["tuning"]["isnull"]["images"] > 6
+    ensemble = Ensemble.load(out, "openvino", 1)
+    assert {ensemble.read(path.read_bytes()).answer for path in data.iterdir()} <= set(left)
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        (["not there"], "cannot answer what is not among its labels: not there"),
+        (["isnull"], "a label besides isnull"),
+        (["another"], "no golden image of tiny/1 shows a label"),
+    ],
+)
+def test_answers_that_make_no_list_are_refused(
+    answers: list[str], problem: str, bundle: Path, data: Path, tmp_path: Path
+) -> None:
+    golden = Bundle.open(bundle).manifest.golden[0].answer
+    if answers == ["another"]:
+        answers = [next(label for label in LABELS if label not in {golden, "isnull"})]
+    with pytest.raises(DataError, match=problem):
+        recalibrate(bundle, data, tmp_path / "cache", bundle, "2", answers=answers)
+    assert Bundle.open(bundle).id == "tiny/1"

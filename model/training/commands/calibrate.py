@@ -1,4 +1,4 @@
-"""Calibrate a bundle anew: temperature, order of the members, early exits, isnull."""
+"""Calibrate a bundle anew: temperature, order, early exits, isnull, and what may be answered."""
 
 import argparse
 import tempfile
@@ -14,6 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--bundle", type=Path, required=True, help="the bundle")
     add_held_out(parser)
+    add(
+        "--answers",
+        type=Path,
+        help="labels that may be answered, one a line; what shows another is isnull (default: all)",
+    )
     add("--version", required=True, help="of the calibrated bundle")
     add("--out", type=Path, help="where to write it (default: in place of the old one)")
 
@@ -21,11 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the bundle."""
     from model.training import calibrate
+    from model.training.data.labels import read_labels
 
+    answers = read_labels(arguments.answers) if arguments.answers else ()
     out = arguments.out or arguments.bundle
     with tempfile.TemporaryDirectory() as scratch:
         cache = arguments.cache or Path(scratch)
         bundle = calibrate.recalibrate(
-            arguments.bundle, arguments.data, cache, out, arguments.version
+            *(arguments.bundle, arguments.data, cache, out, arguments.version), answers=answers
         )
     print(f"{bundle.id} is in {out}")

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from model.training.errors import ExportError
-from model.training.frozen.freeze import PROBABILITIES
+from model.training.frozen import ending
 from model.training.judge.calibration import readable
 from model.training.judge.evaluation import Floats, Indexes
 
@@ -113,10 +112,10 @@ def load(path: Path) -> tf.compat.v1.GraphDef:
 
 def with_head(graph: tf.compat.v1.GraphDef, isnull: int, head: NullHead) -> tf.compat.v1.GraphDef:
     """A graph that ends in a softmax, with the head instead; raises ExportError for another one."""
-    softmax = _softmax(graph)
-    if softmax is None:
+    logits = ending.logits(graph)
+    if logits is None:
         raise ExportError("a graph does not end in a softmax: its logits cannot be found")
-    return _ending(graph, softmax.input[0], lambda logits: head.probabilities(logits, isnull))
+    return ending.another(graph, logits, _SCOPE, lambda found: head.probabilities(found, isnull))
 
 
 def without(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
@@ -124,7 +123,7 @@ def without(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     if head_of(graph) is None:
         return graph
     gathered = next(node for node in graph.node if node.name == f"{_SCOPE}/GatherV2")
-    return _ending(graph, gathered.input[0], tf.nn.softmax)
+    return ending.another(graph, gathered.input[0], _SCOPE, tf.nn.softmax)
 
 
 def head_of(graph: tf.compat.v1.GraphDef) -> NullHead | None:
@@ -139,27 +138,4 @@ def head_of(graph: tf.compat.v1.GraphDef) -> NullHead | None:
 
 def has_logits(graph: tf.compat.v1.GraphDef) -> bool:
     """Whether it ends in a softmax, or in the head: what does not keeps its own probabilities."""
-    return _softmax(without(graph)) is not None
-
-
-def _softmax(graph: tf.compat.v1.GraphDef) -> Any:
-    """The node that makes the probabilities, if it is a softmax."""
-    nodes = {node.name: node for node in graph.node}
-    node = nodes.get(PROBABILITIES)
-    while node is not None and node.op == "Identity":
-        node = nodes.get(node.input[0].partition(":")[0])
-    return node if node is not None and node.op == "Softmax" else None
-
-
-def _ending(
-    graph: tf.compat.v1.GraphDef, logits: str, end: Callable[[tf.Tensor], tf.Tensor]
-) -> tf.compat.v1.GraphDef:
-    """The graph as far as its logits, and then another end."""
-    kept = tf.compat.v1.graph_util.extract_sub_graph(graph, [logits.partition(":")[0]])
-    with tf.Graph().as_default() as opened:
-        name = logits if ":" in logits else f"{logits}:0"
-        (tensor,) = tf.graph_util.import_graph_def(kept, return_elements=[name], name="")
-        with tf.name_scope(_SCOPE):
-            probabilities = end(tensor)
-        tf.identity(probabilities, name=PROBABILITIES)
-    return opened.as_graph_def()
+    return ending.logits(without(graph)) is not None
