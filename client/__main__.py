@@ -1,7 +1,7 @@
 """``python -m client``: read a folder, zip, tar, CSV or PDF as one job, and fetch the result.
 
-Stopped by Ctrl-C, the job goes on; the same command fetches it. Where the service has accounts, the
-environment holds a key, in PUNCTUAL_KEY.
+Stopped by Ctrl-C or SIGTERM, the job goes on; the same command fetches it. Where the service has
+accounts, the environment holds a key, in PUNCTUAL_KEY.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,8 @@ _INTERRUPTED = 130
 
 def main() -> int:
     """Run once; 1 and a message when a person has to act, 2 when some images could not be read."""
+    # As by Ctrl-C: what was packed to be sent is not left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _parser().parse_args()
     try:
         service = Service(arguments.url, os.environ.get("PUNCTUAL_KEY", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -21,10 +22,14 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def begin(image: Path, url: str) -> subprocess.Popen[str]:
+def begin(source: Path, url: str) -> subprocess.Popen[str]:
+    """The client, whose scratch is in a folder beside the source."""
+    scratch = source.parent / "scratch"
+    scratch.mkdir()
     return subprocess.Popen(
-        [sys.executable, "-m", "client", str(image), "--url", url],
+        [sys.executable, "-m", "client", str(source), "--url", url],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(scratch)},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -35,13 +40,20 @@ def first_line(stream: IO[str] | None) -> str:
     return stream.readline()
 
 
-def test_who_waits_for_a_service_is_told(image: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_who_waits_for_a_service_is_told_and_leaves_nothing_when_stopped(
+    by: signal.Signals, tmp_path: Path
+) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    with begin(image, url) as client:
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "1.png").write_bytes(b"any")
+    with begin(tmp_path / "some", url) as client:
         assert f"{url} does not answer: " in first_line(client.stderr)
-        client.send_signal(signal.SIGINT)
+        assert list((tmp_path / "scratch").iterdir())
+        client.send_signal(by)
         client.communicate(timeout=30)
     assert client.returncode == 130
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,9 @@ def main() -> int:
             os.environ.setdefault(name, value)
         for line in arguments.run(Commands(WorkerSettings.read()), arguments):
             print(line, flush=True)
+    except BrokenPipeError:
+        # Whoever reads has seen enough (`status | head`); what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except NotPromoted as error:
         print(f"Nothing was changed: {error}.", file=sys.stderr)
         return 1

@@ -32,9 +32,9 @@ class Swap:
         self.archive = shutil.make_archive(str(bundle), "gztar", bundle)
         self.old, self.new = self.service.line, f"{self.service.algorithm}/next"
 
-    def command(self, *words: str) -> str:
+    def begin(self, *words: str) -> subprocess.Popen[str]:
         """``python -m workers``."""
-        run = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "workers", *words],
             cwd=ROOT,
             env={
@@ -43,11 +43,14 @@ class Swap:
                 "BUNDLES": str(self.store),
                 "ENGINE_CACHE": str(self.service.folder.parent / "engine-cache"),
             },
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
         )
-        return run.stdout + run.stderr
+
+    def command(self, *words: str) -> str:
+        """All that it says."""
+        return "".join(self.begin(*words).communicate())
 
     def promote(self) -> None:
         assert "is staged" in self.command("stage", self.archive)
@@ -135,6 +138,15 @@ def test_a_retired_version_leaves_its_answers_and_no_process(swap: Swap) -> None
     assert swap.service.post(kept).headers["Punctual-Bundle"] == swap.old
     assert f"no worker of {swap.old} lives" in swap.command("rollback", swap.service.algorithm)
     assert swap.answer(2) == swap.new
+
+
+def test_who_has_seen_enough_of_the_status_is_told_no_error(swap: Swap) -> None:
+    with swap.begin("status") as status:
+        assert status.stdout
+        assert status.stderr
+        status.stdout.close()
+        assert status.stderr.read() == ""
+    assert status.returncode == 0
 
 
 def test_what_is_promoted_is_served_again_after_a_restart_of_everything(swap: Swap) -> None:
