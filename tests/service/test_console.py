@@ -118,7 +118,7 @@ def test_a_character_is_written_and_read(console: Page) -> None:
     assert "ms" in fact(console, "queue")
     assert "ms" in fact(console, "compute")
     assert fact(console, "source") == "computed"
-    assert fact(console, "bundle") == "handwriting/7"
+    assert fact(console, "bundle") == "handwriting/8"
     console.click("#copy-uuid")
     console.wait_for_selector("#copy-uuid:text('Copied')")
     uuid = console.evaluate("navigator.clipboard.readText()")

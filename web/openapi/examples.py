@@ -15,7 +15,7 @@ from web.problems import (
 from workers.contract.refusal import Refusal
 
 ALGORITHM = "handwriting"
-BUNDLE = "handwriting/7"
+BUNDLE = "handwriting/8"
 
 NAME = Value(
     "The name of an algorithm; `GET /algorithms` lists them.",
