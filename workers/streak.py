@@ -45,14 +45,14 @@ class Streak:
     def _go_on(
         self, first: ReadRequest, requests: Sequence[ReadRequest], goes_on: Callable[[], bool]
     ) -> Sequence[ReadRequest]:
+        following: Sequence[ReadRequest] = ()
         try:
             with self._hand.holding(first.ticket, requests), ExitStack() as all_told:
                 tells = [all_told.enter_context(self._told.of(each)) for each in requests]
                 results, following = self._reader.read(requests, goes_on)
                 for tell, result in zip(tells, results, strict=True):
                     tell(result)
-                return following
         except Exception:
             # As Celery would, of tasks that it has brought.
             logger.exception("uuids=%s: reading failed", [each.uuid for each in requests])
-            return ()
+        return following

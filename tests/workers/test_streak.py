@@ -35,7 +35,7 @@ class World:
         self.read_: list[str] = []
         self.held: list[list[ReadRequest]] = []
         self.told: list[tuple[str, Any]] = []
-        self.fails_at = ""
+        self.fails_at = self.mute = ""
         self.hand = Hand()
         told: Any = self
         reader: Any = self
@@ -54,7 +54,12 @@ class World:
 
     @contextmanager
     def of(self, request: ReadRequest) -> Iterator[Any]:
-        yield lambda result: self.told.append((request.uuid, result))
+        def tell(result: Any) -> None:
+            if request.uuid == self.mute:
+                raise ConnectionError
+            self.told.append((request.uuid, result))
+
+        yield tell
 
 
 def test_what_waits_is_read_one_after_another_and_told() -> None:
@@ -93,6 +98,14 @@ def test_one_that_fails_ends_the_streak_and_not_what_was_before_it() -> None:
     assert world.streak.read(FIRST) == {"answered": "uuid-0"}
     assert world.read_ == ["uuid-0", "uuid-1"]
     assert world.hand.within(FIRST.ticket) == []
+
+
+def test_what_was_taken_is_read_though_flower_cannot_be_told_of_the_one_before_it() -> None:
+    world = World(REST)
+    world.mute = "uuid-2"
+    world.streak.read(FIRST)
+    assert world.read_ == [each.uuid for each in (FIRST, *REST)]
+    assert [uuid for uuid, _ in world.told] == [each.uuid for each in REST if each.uuid != "uuid-2"]
 
 
 def test_the_longest_names_find_room_in_the_hand() -> None:

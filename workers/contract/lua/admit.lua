@@ -121,14 +121,24 @@ local function without_image(before)
   end
 end
 
+-- Celery writes anew what it gives back; the ticket in it stays.
+local function is_given_back()
+  local ticket = string.match(waits, '\\"ticket\\": \\"%x+')
+  for _, each in ipairs(redis.call('LRANGE', INFERENCE, 0, -1)) do
+    if string.find(each, ticket, 1, true) then
+      return true
+    end
+  end
+end
+
 if known then
   local waiting_still = state == 'queued' or state == 'missing'
   local in_line = waiting_still and redis.call('ZSCORE', LINE, waits)
   if lease_until <= now and waiting_still then
     -- Nobody renews the lease of a message that waits. One that is neither in line nor in the list is
     -- in the hands of a worker that has not begun it, or lost: that shows at a second look.
-    local lasts_ms = (in_line or redis.call('LPOS', INFERENCE, waits)) and lease_ms
-      or state == 'queued' and lease_ms / 4
+    local is_there = in_line or redis.call('LPOS', INFERENCE, waits) or is_given_back()
+    local lasts_ms = is_there and lease_ms or state == 'queued' and lease_ms / 4
     if lasts_ms then
       even_when_full()
       state = lasts_ms < lease_ms and 'missing' or 'queued'
