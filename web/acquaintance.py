@@ -5,6 +5,8 @@ In a storm every call asks. One at a time, the questions alone would cost more t
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Sequence
 
 import gevent
@@ -16,6 +18,8 @@ from web.glance import Call
 from web.problem import Problem
 from web.status import LatestStatus
 from workers.contract.ledger import Ledger, Name
+
+logger = logging.getLogger(__name__)
 
 # So long questions gather.
 _GATHER_S = 0.005
@@ -41,10 +45,14 @@ class Acquaintance:
 
     def known(self, calls: Sequence[Call]) -> set[Call]:
         """Those for which something is kept or under way; none when Redis does not say."""
+        names = {}
+        for call in calls:
+            # Nothing is known of an algorithm that is none.
+            with contextlib.suppress(Problem):
+                names[call] = self._name(call)
         try:
-            names = {call: self._name(call) for call in calls}
             known = self._ledger.known(list(names.values())) if names else set()
-        except (RedisError, Problem):
+        except RedisError:
             return set()
         return {call for call, name in names.items() if name in known}
 
@@ -57,7 +65,11 @@ class Acquaintance:
         while self._asked:
             gevent.sleep(_GATHER_S)
             asked, self._asked = self._asked, {}
-            known = self.known(list(asked))
+            known: set[Call] = set()
+            try:
+                known = self.known(list(asked))
+            except Exception:
+                logger.exception("unexpected error of a question whether uuids are known")
             for call, answer in asked.items():
                 answer.set(call in known)
         self._asking = False

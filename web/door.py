@@ -117,12 +117,19 @@ class Door(GeventWorker):
         parser.unreader.max_body_chunk = _BLOCK_BYTES
         parser.unreader.unread(received)
         while glance := self._glance(client, parser):
+            if glance.is_whole:
+                self._lobby.leave()
             refusal = self._turnstile.refusal(glance)
             if refusal is None:
                 parser.unreader.unread(glance.data)
                 request = next(parser) if glance.is_whole else self._next(parser)
                 envelope = Envelope(client, glance)
-                if request is None or not self.handle_request(name, request, envelope, addr):
+                if request is None:
+                    return
+                if not getattr(request.body.reader, "length", True):
+                    # Without a body it is all here.
+                    self._lobby.leave()
+                if not self.handle_request(name, request, envelope, addr):
                     return
                 self._turnstile.is_in()
             elif glance.arrival().hung_up:
@@ -143,7 +150,7 @@ class Door(GeventWorker):
         """The first bytes of the next request, or None when there is none."""
         if parser.mesg is not None and (parser.mesg.should_close() or not parser.finish_body()):
             return None
-        # Whoever has read a request's body takes its connection out of the lobby.
+        # Whoever reads a request's body takes its connection out of the lobby then.
         self._lobby.enter()
         data: bytes = parser.unreader.take_buffered()
         since_ns = None

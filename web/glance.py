@@ -22,7 +22,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 _INFERENCE = re.compile(rb"POST /inference(?:/([a-z0-9-]{1,63}))?[ ?]")
 # All that is looked for in a head, in one search: a storm's calls have little else done to them.
 _FIELDS = re.compile(
-    rb"\r\n(?:content-length:[ \t]*(\d+)|prefer:([^\r]*)|connection:[ \t]*(close)"
+    rb"\r\n(?:content-length:[ \t]*(\d{1,15})\b|prefer:([^\r]*)|connection:[ \t]*(close)"
     rb"|(?:authorization:[ \t]*bearer[ \t]+|x-api-key:[ \t]*)([^\r]*))",
     re.IGNORECASE,
 )

@@ -17,7 +17,11 @@ class Lobby:
         self._here: dict[Greenlet, None] = {}
 
     def enter(self) -> None:
-        """The current connection waits for its next request; the oldest makes way if need be."""
+        """The current connection waits for its next request; the oldest makes way if need be.
+
+        It is the latest to come, whatever it has asked before.
+        """
+        self.leave()
         self._here[getcurrent()] = None
         if len(self._here) > self._seats:
             self._send_away(next(iter(self._here)))

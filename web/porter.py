@@ -14,6 +14,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Container
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -43,6 +44,16 @@ _FLOOD = 48
 _LEFT_SHUT_S = 0.2
 
 _FULL = Reply(FrontBusy(), close=True).to(None)
+
+
+@dataclass
+class _Lot:
+    """What is found of connections that are looked over together."""
+
+    refused: dict[Problem, dict[_Comer, Call]] = field(default_factory=dict)
+    # How long those still wait who were let in, the shortest first.
+    let_in: list[int] = field(default_factory=list)
+    given_up: list[Glance] = field(default_factory=list)
 
 
 class _Comer:
@@ -156,59 +167,63 @@ class Porter(StreamServer):
         self._start_accepting_if_started()
 
     def _sort(self) -> None:
-        try:
-            while self._comers:
-                gevent.sleep(_GATHER_S)
-                lot = [self._comers.popleft() for _ in range(min(_AT_ONCE, len(self._comers)))]
-                self._sort_lot(lot)
+        while self._comers:
+            gevent.sleep(_GATHER_S)
+            count = min(_AT_ONCE, len(self._comers))
+            try:
+                self._sort_lot([self._comers.popleft() for _ in range(count)])
                 self._settle()
-        except Exception:
-            logger.exception("unexpected error of the porter")
-        finally:
-            self._sorts = False
+            except Exception:
+                # The next lot is seen to nevertheless.
+                logger.exception("unexpected error of the porter")
+        self._sorts = False
 
-    def _sort_lot(self, lot: list[_Comer]) -> None:
+    def _sort_lot(self, comers: list[_Comer]) -> None:
         began_s = time.thread_time()
-        refused, gone = self._look_over(lot)
-        each_s = (time.thread_time() - began_s) / len(lot)
-        for problem, comers in refused.items():
-            known = self._acquaintance.known(list(comers.values()))
+        lot = self._look_over(comers)
+        each_s = (time.thread_time() - began_s) / len(comers)
+        gone = len(lot.given_up)
+        for problem, of_one in lot.refused.items():
+            known = self._acquaintance.known(list(of_one.values()))
             began_s = time.thread_time()
-            gone += self._refuse_unknown(problem, comers, known)
+            gone += self._refuse_unknown(problem, of_one, known)
             self._shutter.charge(time.thread_time() - began_s)
         self._shutter.charge(gone * each_s)
 
-    def _look_over(self, lot: list[_Comer]) -> tuple[dict[Problem, dict[_Comer, Call]], int]:
-        """Let in who may come in; whom to refuse unless it is known, and how many have gone."""
-        refused: dict[Problem, dict[_Comer, Call]] = {}
-        # How long those still wait who were let in, the shortest first.
-        let_in: list[int] = []
-        given_up: list[Glance] = []
-        for comer in lot:
+    def _look_over(self, comers: list[_Comer]) -> _Lot:
+        """Let in who may come in; whom to refuse unless it is known, and who has given up."""
+        lot = _Lot()
+        for comer in comers:
             try:
-                is_here = comer.look()
+                self._look_at(comer, lot)
             except OSError:
                 comer.connection.close()
-                continue
-            glance = comer.glance
-            if not is_here and comer.looks <= _LOOKS:
-                self._comers.append(comer)
-                continue
-            left_ms = self._turnstile.left_ms(glance)
-            if glance.asks_inference and left_ms <= 0:
-                self._send_away(comer)
-                given_up.append(glance)
-                continue
-            ahead = bisect.bisect_right(let_in, left_ms)
-            problem, call = self._turnstile.shut_to(glance, left_ms, ahead), glance.call
-            if problem is None or call is None or not glance.is_whole:
-                self._let_in(comer)
-                bisect.insort(let_in, left_ms)
-            else:
-                refused.setdefault(problem, {})[comer] = call
-        if given_up:
-            self._turnstile.account(FrontBusy(), given_up)
-        return refused, len(given_up)
+            except Exception:
+                # Whatever one of them has sent, it is not the others' fault.
+                logger.exception("unexpected error of the porter")
+                comer.connection.close()
+        if lot.given_up:
+            self._turnstile.account(FrontBusy(), lot.given_up)
+        return lot
+
+    def _look_at(self, comer: _Comer, lot: _Lot) -> None:
+        is_here = comer.look()
+        glance = comer.glance
+        if not is_here and comer.looks <= _LOOKS:
+            self._comers.append(comer)
+            return
+        left_ms = self._turnstile.left_ms(glance)
+        if glance.asks_inference and left_ms <= 0:
+            self._send_away(comer)
+            lot.given_up.append(glance)
+            return
+        ahead = bisect.bisect_right(lot.let_in, left_ms)
+        problem, call = self._turnstile.shut_to(glance, left_ms, ahead), glance.call
+        if problem is None or call is None or not glance.is_whole:
+            self._let_in(comer)
+            bisect.insort(lot.let_in, left_ms)
+        else:
+            lot.refused.setdefault(problem, {})[comer] = call
 
     def _refuse_unknown(
         self, problem: Problem, comers: dict[_Comer, Call], known: Container[Call]

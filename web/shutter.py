@@ -8,6 +8,7 @@ kernel, for next to nothing. Who is inside stays.
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from typing import Any
@@ -75,7 +76,12 @@ class Shutter:
         """Have the kernel refuse who connects, and close on who has not been taken in yet."""
         now_ms = self._clock()
         if not self.is_shut:
-            self._listener.shutdown(socket.SHUT_RD)
+            try:
+                self._listener.shutdown(socket.SHUT_RD)
+            except OSError as error:
+                # Another process was first, a moment ago.
+                if error.errno != errno.ENOTCONN:
+                    raise
             self.is_shut, self._shut_ms = True, now_ms
         self._strained_until_ms = now_ms + _STRAINED_FOR_MS
 

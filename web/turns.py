@@ -32,6 +32,11 @@ class Turns:
         """Whether anybody waits."""
         return bool(self._waiters)
 
+    @property
+    def free(self) -> int:
+        """How many can be had without waiting."""
+        return self._free
+
     def before(self, due_ms: int) -> int:
         """How many wait who would get theirs before somebody due then."""
         return bisect.bisect_right(self._waiters, _Waiter(due_ms))

@@ -210,6 +210,8 @@ class Turnstile:
     def _is_too_long(self, glance: Glance, left_ms: int, ahead: int = 0) -> bool:
         """Whether a call with so much time left would wait too long for its turn."""
         before = self._turns.before(self._clock() + left_ms)
+        # Into a free turn nobody waits, however slow they were when they were last awaited.
+        ahead -= self._turns.free
         return (before + ahead) * self._pace_ms > self._waits_ms(glance, left_ms)
 
     def _waits_ms(self, glance: Glance, left_ms: int) -> int:

@@ -134,6 +134,27 @@ def test_a_call_that_waited_for_the_front_has_only_the_rest_of_its_time(door: Se
     assert whole_reply(patient).startswith(b"HTTP/1.1 200 ")
 
 
+def test_who_has_asked_is_answered_by_a_front_that_stops(door: Service) -> None:
+    """Some wait for the ledger, the others for their turn to ask it."""
+    front = door.front.children()[0]
+    silent = connect(door)
+    door.redis.send(signal.SIGSTOP)
+    try:
+        asked = [
+            send(door, raw(json.dumps(request_body()).encode(), "Prefer: wait=5"))
+            for _ in range(12)
+        ]
+        time.sleep(0.2)
+        front.terminate()
+        time.sleep(0.2)
+    finally:
+        door.redis.send(signal.SIGCONT)
+    assert [whole_reply(each)[:13] for each in asked] == [b"HTTP/1.1 200 "] * 12
+    assert whole_reply(silent) == b""
+    door.wait_until(lambda: not front.is_running())
+    door.wait_until(lambda: door.post(request_body()).status_code == 200)
+
+
 def test_thousands_of_connections_that_send_nothing_lock_nobody_out(door: Service) -> None:
     with ExitStack() as idle:
         for _ in range(5_000):
@@ -183,7 +204,7 @@ def is_kept_out(service: Service, callers: ExitStack) -> bool:
     """Whether the kernel refuses one more caller; if not, it asks and stays."""
     try:
         connection = callers.enter_context(connect(service))
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: shut while it connected
         return True
     with suppress(ConnectionError):  # it was taken in at the last moment
         connection.sendall(raw(json.dumps(request_body()).encode()))

@@ -28,6 +28,23 @@ def test_the_one_that_sat_longest_makes_way() -> None:
     assert third.dead
 
 
+def test_who_asks_again_and_again_is_the_latest_to_come() -> None:
+    lobby = Lobby(2)
+
+    def ask() -> None:
+        while True:
+            lobby.enter()
+            gevent.sleep(0.01)
+
+    asking = gevent.spawn(ask)
+    gevent.sleep(0)
+    first, _ = sit(lobby), gevent.sleep(0.05)
+    second, _ = sit(lobby), gevent.sleep(0.05)
+    assert [each.dead for each in (asking, first, second)] == [False, True, False]
+    lobby.close()
+    gevent.sleep(0)
+
+
 def test_who_has_left_is_not_sent_away() -> None:
     lobby = Lobby(1)
 

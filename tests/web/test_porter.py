@@ -121,6 +121,28 @@ def test_a_lot_is_refused_call_by_call(world: World) -> None:
     assert world.let_in == []
 
 
+def test_whatever_one_of_a_lot_has_sent_the_others_are_refused(world: World) -> None:
+    """One whose length nobody counts is left to the door, one that cannot be looked at is ended."""
+    world.turnstile.left_ms.side_effect = lambda glance: 1 // (glance.uuid != "bad") * 900
+    long = request("long").replace("Length: ", "Length: " + "9" * 5_000)
+    calls = [gevent.spawn(world.call, request(f"call-{number}")) for number in range(10)]
+    calls += [gevent.spawn(world.call, long), gevent.spawn(world.call, request("bad"))]
+    calls += [gevent.spawn(world.call, request(f"call-{number}")) for number in range(10, 20)]
+    gevent.joinall(calls, timeout=10)
+    replies = [call.value for call in calls]
+    assert [b"line-full" in reply for reply in replies[:10] + replies[12:]] == [True] * 20
+    assert replies[10:12] == [b"let in", b""]
+
+
+def test_after_a_lot_that_went_wrong_the_next_is_seen_to(world: World) -> None:
+    world.turnstile.account.side_effect = [RuntimeError, None]
+    first = create_connection(world.listener.getsockname())
+    first.sendall(request().encode())
+    gevent.sleep(0.05)
+    assert b"line-full" in world.call(request())
+    first.close()
+
+
 def test_what_is_known_is_let_in_with_all_its_bytes(world: World) -> None:
     world.known = {"kept"}
     assert world.call(request("kept")) == b"let in"
@@ -232,6 +254,15 @@ def test_what_one_process_shuts_another_one_opens_if_need_be(storm: World, is_bu
     gevent.sleep(0)
     assert not storm.is_open()
     storm.turnstile.is_shut = True
+    storm.wait_until_open()
+
+
+def test_who_shuts_what_another_process_has_just_shut_takes_callers_in_again(storm: World) -> None:
+    other = Shutter(storm.listener, 100, lambda: 0, may_shut=True)
+    storm.turnstile.account.side_effect = lambda *_: other.shut()
+    storm.shutter.charge(1)
+    assert b"line-full" in storm.call(request())
+    assert not storm.is_open()
     storm.wait_until_open()
 
 
