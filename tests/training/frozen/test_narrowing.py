@@ -10,24 +10,14 @@ import tensorflow as tf
 
 from model.engines import engine
 from model.training.errors import ExportError
-from model.training.frozen.freeze import IMAGE, PROBABILITIES, freeze
+from model.training.frozen.freeze import IMAGE, PROBABILITIES
 from model.training.frozen.narrowing import narrowed
 from model.training.frozen.null_head import NullHead, has_logits, head_of, with_head
 from model.training.frozen.parity import frozen_answers
-from tests.training.world import LABELS, trained_network
+from tests.training.world import LABELS
 
 CLASSES, LAST = len(LABELS), len(LABELS) - 1
 KEPT = [0, 2, LAST]
-
-
-@pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3)).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def graph(images: np.ndarray) -> tf.compat.v1.GraphDef:
-    return freeze(trained_network(CLASSES, images), "fp32")
 
 
 def folded(probabilities: np.ndarray, kept: list[int], isnull: int) -> np.ndarray:

@@ -13,7 +13,6 @@ from model.engines import engine
 from model.training.errors import ExportError
 from model.training.fit import network
 from model.training.frozen import null_head
-from model.training.frozen.freeze import freeze
 from model.training.frozen.null_head import NullHead, head_of, with_head, without
 from model.training.frozen.parity import compare, frozen_answers, network_answers
 from model.training.frozen.release import read_frozen
@@ -23,16 +22,6 @@ from tests.training.world import LABELS, tiny_network, trained_network
 
 CLASSES, LAST = len(LABELS), len(LABELS) - 1
 HEAD = NullHead(middle=0.5, slope=2.0)
-
-
-@pytest.fixture(scope="module")
-def images() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3)).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def graph(images: np.ndarray) -> tf.compat.v1.GraphDef:
-    return freeze(trained_network(CLASSES, images), "fp32")
 
 
 def by_hand(logits: Floats, isnull: int, head: NullHead) -> Floats:
