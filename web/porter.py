@@ -14,7 +14,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Container
-from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -23,8 +22,8 @@ from gevent.monkey import get_original
 from gevent.server import StreamServer
 
 from web.acquaintance import Acquaintance
-from web.arrival import receive
-from web.glance import LONGEST_BYTES, Call, Glance
+from web.comers import Comer, Lot
+from web.glance import Call
 from web.problem import Problem, Reply
 from web.problems import FrontBusy
 from web.shutter import Shutter
@@ -46,41 +45,6 @@ _LEFT_SHUT_S = 0.2
 _FULL = Reply(FrontBusy(), close=True).to(None)
 
 
-@dataclass
-class _Lot:
-    """What is found of connections that are looked over together."""
-
-    refused: dict[Problem, dict[_Comer, Call]] = field(default_factory=dict)
-    # How long those still wait who were let in, the shortest first.
-    let_in: list[int] = field(default_factory=list)
-    given_up: list[Glance] = field(default_factory=list)
-
-
-class _Comer:
-    """A connection that was just made; ``looks`` is how often its request was looked for."""
-
-    def __init__(self, connection: Any, address: Any) -> None:
-        self.connection, self.address = connection, address
-        self.looks = 0
-        self.glance = Glance(connection)
-
-    def look(self) -> bool:
-        """Take what has come of its request; whether that is all that is looked at.
-
-        Raises:
-            OSError: the caller has gone.
-        """
-        self.looks += 1
-        try:
-            data, came_ns = receive(self.connection, LONGEST_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        if not data:
-            raise ConnectionResetError
-        self.glance.take(data, came_ns)
-        return not self.glance.is_coming
-
-
 class Porter(StreamServer):
     """A gevent server for the connections of one front process."""
 
@@ -97,7 +61,7 @@ class Porter(StreamServer):
         self._shutter = shutter
         self._turnstile = turnstile
         self._acquaintance = acquaintance
-        self._comers: deque[_Comer] = deque()
+        self._comers: deque[Comer] = deque()
         self._sorts = False
 
     def _do_read(self) -> None:
@@ -133,7 +97,7 @@ class Porter(StreamServer):
         try:
             for _ in range(_AT_ONCE):
                 fd, address = self.socket._accept()
-                self._comers.append(_Comer(_PlainSocket(family, kind, 0, fileno=fd), address))
+                self._comers.append(Comer(_PlainSocket(family, kind, 0, fileno=fd), address))
         except OSError as error:
             # Nobody more; or no more files, which whoever is let in next finds out.
             if error.errno == errno.EINVAL:
@@ -178,7 +142,7 @@ class Porter(StreamServer):
                 logger.exception("unexpected error of the porter")
         self._sorts = False
 
-    def _sort_lot(self, comers: list[_Comer]) -> None:
+    def _sort_lot(self, comers: list[Comer]) -> None:
         began_s = time.thread_time()
         lot = self._look_over(comers)
         each_s = (time.thread_time() - began_s) / len(comers)
@@ -190,9 +154,9 @@ class Porter(StreamServer):
             self._shutter.charge(time.thread_time() - began_s)
         self._shutter.charge(gone * each_s)
 
-    def _look_over(self, comers: list[_Comer]) -> _Lot:
+    def _look_over(self, comers: list[Comer]) -> Lot:
         """Let in who may come in; whom to refuse unless it is known, and who has given up."""
-        lot = _Lot()
+        lot = Lot()
         for comer in comers:
             try:
                 self._look_at(comer, lot)
@@ -206,7 +170,7 @@ class Porter(StreamServer):
             self._turnstile.account(FrontBusy(), lot.given_up)
         return lot
 
-    def _look_at(self, comer: _Comer, lot: _Lot) -> None:
+    def _look_at(self, comer: Comer, lot: Lot) -> None:
         is_here = comer.look()
         glance = comer.glance
         if not is_here and comer.looks <= _LOOKS:
@@ -226,7 +190,7 @@ class Porter(StreamServer):
             lot.refused.setdefault(problem, {})[comer] = call
 
     def _refuse_unknown(
-        self, problem: Problem, comers: dict[_Comer, Call], known: Container[Call]
+        self, problem: Problem, comers: dict[Comer, Call], known: Container[Call]
     ) -> int:
         """How many were refused; the others are let in."""
         reply = Reply(problem, close=True)
@@ -241,7 +205,7 @@ class Porter(StreamServer):
             self._turnstile.account(problem, strangers)
         return len(strangers)
 
-    def _let_in(self, comer: _Comer) -> None:
+    def _let_in(self, comer: Comer) -> None:
         """The door goes on with it, from the first byte."""
         if self.full():
             self._refuse(comer, _FULL)
@@ -250,7 +214,7 @@ class Porter(StreamServer):
         connection = gevent_socket.socket(family, kind, 0, fileno=comer.connection.detach())
         self.do_handle(connection, comer.address, comer.glance.data)
 
-    def _send_away(self, comer: _Comer) -> None:
+    def _send_away(self, comer: Comer) -> None:
         """Its time is over; most of them have given up."""
         if comer.glance.arrival().hung_up:
             comer.connection.close()
@@ -258,7 +222,7 @@ class Porter(StreamServer):
             self._refuse(comer, _FULL)
 
     @staticmethod
-    def _refuse(comer: _Comer, reply: bytes) -> None:
+    def _refuse(comer: Comer, reply: bytes) -> None:
         """Its request was read to the end, so that closing does not take the reply away."""
         with contextlib.suppress(OSError):  # the caller has gone
             comer.connection.send(reply, socket.MSG_DONTWAIT)
