@@ -135,8 +135,11 @@ class Books:
                 for name, card in self._published.all().items()
             }
         try:
-            self._write()
-            self._aside(self._read, _WITHIN_S)
+            try:
+                self._write()
+            finally:
+                # A key that was revoked ends, though what was used cannot be written.
+                self._aside(self._read, _WITHIN_S)
             # Last: where jobs cannot be read, accounts are kept up with all the same.
             self._charge_jobs()
         except AccountsAway as error:

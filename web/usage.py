@@ -24,7 +24,7 @@ from workers.contract.account import Right, month_of
 from workers.contract.accounts import Amount, Use
 from workers.contract.clock import Clock
 
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 _TYPES = ("application/json", "text/csv")  # the first is for those who take any
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from werkzeug.test import TestResponse
@@ -248,6 +250,7 @@ def test_an_account_sees_its_own_usage_and_the_operator_all(bank: Bank) -> None:
     assert (told["month"], told["usage"]) == ("2020-02", [])
     assert told["costs"]["machine"] == round(29 * 24 * 0.2, 2)
     assert kind(bank.get("/usage?month=2020-13", operator)) == (422, "field-invalid")
+    assert kind(bank.get("/usage?month=0000-01", operator)) == (422, "field-invalid")
 
     reply = bank.get("/usage", operator, Accept="text/csv")
     assert reply.content_type == "text/csv; charset=utf-8"
@@ -309,6 +312,17 @@ def test_rotated_keys_both_let_in_and_a_revoked_one_does_not(bank: Bank) -> None
     bank.file.revoke("bank", old.split("_")[1])
     bank.front.app.extensions["books"].look()
     assert [bank.post(key).status_code for key in (old, new)] == [401, 200]
+
+
+def test_a_revoked_key_ends_though_what_was_used_cannot_be_written(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = bank.add()
+    bank.answer(key)
+    monkeypatch.setattr(Accounts, "use", Mock(side_effect=sqlite3.OperationalError("disk is full")))
+    bank.file.revoke("bank")
+    bank.front.app.extensions["books"].look()
+    assert bank.post(key).status_code == 401
 
 
 def test_without_its_file_nobody_new_gets_in_and_usage_waits(bank: Bank) -> None:
